@@ -1,0 +1,58 @@
+# Every target works from a fresh clone: the packages are installed when they are missing or their lock has changed.
+
+SHELL := /bin/sh
+# DVC's commands and the stages' `python` must be those of the environment.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+INSTALLED := .venv/.installed
+
+.PHONY: help install repro test lint lock restore clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## create .venv with the locked packages
+
+$(INSTALLED): requirements.lock requirements-tools.lock
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	    echo "installing the locked packages to .venv (a minute or two)"; \
+	    $$python -m venv --clear .venv && break; \
+	  fi; \
+	done; \
+	test -x .venv/bin/python || { echo "make: needs Python 3.11, 3.12 or 3.13 (TensorFlow has no other yet); found \
+	$$(python3 --version 2>&1); name one with make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements.lock -r requirements-tools.lock
+	@touch $@
+
+repro: install  ## run the stages whose inputs changed, then show the results
+	@python -m stages.preflight
+	@dvc repro
+	@echo
+	@echo "The results. (DVC skips a stage when its inputs are, byte for byte, those that the results"
+	@echo "at hand were made from: on a fresh clone they come with it. \`make verify\` makes all anew.)"
+	@dvc metrics show
+	@python -c 'import json; p = json.load(open("metrics/prediction.json")); \
+	  print("Predict: {predicted}\nLabel: {label}\nPicture: metrics/prediction.png".format(**p))'
+
+test: install  ## run the test suite
+	@python -m pytest
+
+lint: install  ## check style and types
+	@ruff check .
+	@ruff format --check .
+	@mypy stages tests
+
+restore: install  ## bring back the results of the last commit after a failed run
+	@git restore dvc.lock metrics
+	@dvc checkout --allow-missing
+
+lock: install  ## resolve requirements*.txt anew into the two lock files
+	@uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header requirements.txt -o requirements.lock
+	@uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header -c requirements.lock requirements-tools.txt -o requirements-tools.lock
+
+clean:  ## remove the environment and what caches leave
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

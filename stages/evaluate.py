@@ -1,0 +1,40 @@
+"""Stage 4, evaluate: grade the trained network on the test set, which no earlier stage decides anything by.
+
+    python -m stages.evaluate --model models/cnn.h5 --images data/prepared/x_test.npy \\
+        --labels data/prepared/y_test.npy --metrics metrics/test.json --predictions metrics/predictions.csv
+"""
+
+import argparse
+from pathlib import Path
+
+from stages import process
+from stages.files import write_csv, write_json
+from stages.params import read_params
+from stages.runtime import start_tensorflow
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Grade the trained network on the test set.")
+    parser.add_argument("--model", type=Path, required=True, help=".h5 that train wrote")
+    parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
+    parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
+    parser.add_argument("--metrics", type=Path, required=True, help=".json to write")
+    parser.add_argument("--predictions", type=Path, required=True, help=".csv to write, a line an image")
+    args = parser.parse_args()
+    params = read_params()
+    start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
+
+    from stages.grading import grade, list_predictions
+    from stages.inference import forward_function, predict_probabilities
+    from stages.model_file import load_network
+    from stages.prepared import open_prepared
+
+    images, labels = open_prepared(args.images, args.labels)
+    network = load_network(args.model, images.shape[1:], labels.shape[1])
+    probabilities = predict_probabilities(forward_function(network), images)
+    write_json(args.metrics, grade(probabilities, labels))
+    write_csv(args.predictions, list_predictions(probabilities, labels))
+
+
+if __name__ == "__main__":
+    process.run(main)

@@ -1,0 +1,50 @@
+"""The network in use: probabilities for many images, and how good they are."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stages.sharding import shard_slices
+
+BATCH_SIZE = 1000  # fixed, since oneDNN's last bits may depend on it; divides the test and validation sets of MNIST
+SHARDS = 4
+
+Forward = Callable[[tf.Tensor], tf.Tensor]
+
+
+def forward_function(network: keras.Model) -> Forward:
+    """Make the function that runs `network`, without dropout, on one batch of images.
+
+    The parts of a batch are computed side by side, each by single-threaded ops.
+    """
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def forward(images: tf.Tensor) -> tf.Tensor:
+        shards = shard_slices(images.shape[0], SHARDS)
+        return tf.concat([network(images[shard], training=False) for shard in shards], axis=0)
+
+    return forward
+
+
+def predict_probabilities(forward: Forward, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], batch by batch.
+
+    Returns:
+        Probabilities, float32 (n, classes).
+    """
+    batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
+    return np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
+
+
+def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> tuple[float, float]:
+    """Grade probabilities (n, classes) by one-hot labels (n, classes), as Keras' `evaluate` does.
+
+    Returns:
+        The mean categorical cross-entropy in nats, and the share of images whose largest probability is the label's.
+    """
+    loss = keras.losses.categorical_crossentropy(labels, probabilities)
+    accuracy = keras.metrics.categorical_accuracy(labels, probabilities)
+    return float(np.mean(loss, dtype=np.float64)), float(np.mean(accuracy, dtype=np.float64))

@@ -1,0 +1,68 @@
+"""The network: the classic Keras CNN with two convolutions, as a stock Sequential that anyone can load."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from stages.errors import InputError
+from stages.files import replacing
+
+
+def build_network(
+    input_shape: tuple[int, int, int],
+    image_data_format: str,
+    classes: int,
+    *,
+    filters: Sequence[int],
+    kernel_size: int,
+    pool_size: int,
+    conv_dropout: float,
+    dense_units: int,
+    dense_dropout: float,
+) -> keras.Sequential:
+    """Build the CNN: per entry of `filters` a convolution (relu) and a max-pooling, dropout, a dense layer, softmax.
+
+    Channels-first input enters through a `Permute`, so that it trains on CPUs whose convolutions are channels-last
+    only, and to the same weights.
+
+    Args:
+        input_shape: of one prepared image, (rows, cols, channels) or (channels, rows, cols).
+
+    Returns:
+        A model from float32 (n, *input_shape) in [0, 1] to probabilities, float32 (n, classes).
+
+    Raises:
+        InputError: the images are too small for the convolutions and poolings.
+    """
+    layers = keras.layers
+    network = keras.Sequential([layers.Input(input_shape, name="image")], name="cnn")
+    if image_data_format == "channels_first":
+        network.add(layers.Permute((2, 3, 1), name="channels_last"))
+    size = min(input_shape[:2] if image_data_format == "channels_last" else input_shape[1:])
+    for number, units in enumerate(filters, 1):
+        if size < kernel_size + pool_size - 1:
+            raise InputError(
+                f"images of {input_shape}: too small for the network; before convolution {number} they measure {size}, "
+                f"must be at least {kernel_size + pool_size - 1} (see model.* in params.yaml)"
+            )
+        size = (size - kernel_size + 1) // pool_size
+        network.add(layers.Conv2D(units, kernel_size, activation="relu", name=f"conv_{number}"))
+        network.add(layers.MaxPooling2D(pool_size, name=f"pool_{number}"))
+    network.add(layers.Dropout(conv_dropout, name="conv_dropout"))
+    network.add(layers.Flatten(name="flatten"))
+    network.add(layers.Dense(dense_units, activation="relu", name="dense"))
+    network.add(layers.Dropout(dense_dropout, name="dense_dropout"))
+    network.add(layers.Dense(classes, name="logits"))
+    network.add(layers.Activation("softmax", name="probabilities"))
+    return network
+
+
+def save_network(network: keras.Sequential, path: Path, learning_rate: float) -> None:
+    """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
+
+    The optimizer is a fresh one: training is over, and its moments would triple the file.
+    """
+    network.compile(keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
+    with replacing(path) as partial:
+        network.save(partial)

@@ -1,0 +1,130 @@
+"""Reading params.yaml, and the rules that a stage writes beside its parameters."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.errors import InputError
+
+PARAMS_FILE = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a parameter may be: a test of its value, and the same in words for the error message."""
+
+    accepts: Callable[[Any], bool]
+    allowed: str
+
+
+def whole(low: int, high: int) -> Rule:
+    """A whole number from `low` to `high` (true and false are none)."""
+    return Rule(lambda value: type(value) is int and low <= value <= high, f"a whole number from {low} to {high}")
+
+
+def between(low: float, high: float) -> Rule:
+    """A number greater than `low` and less than `high`."""
+    return Rule(lambda value: type(value) in (int, float) and low < value < high, f"a number between {low} and {high}")
+
+
+def fraction() -> Rule:
+    """A number from 0 up to, not including, 1."""
+    return Rule(lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to less than 1")
+
+
+def choice(*values: str) -> Rule:
+    """One of a few words."""
+    return Rule(lambda value: type(value) is str and value in values, " or ".join(values))
+
+
+def flag() -> Rule:
+    """True or false."""
+    return Rule(lambda value: type(value) is bool, "true or false")
+
+
+def file_name() -> Rule:
+    """The path of a file or folder."""
+    return Rule(lambda value: type(value) is str and value != "", "the path of a file or folder")
+
+
+def list_of(rule: Rule) -> Rule:
+    """A list of at least one value, each of which `rule` accepts."""
+    return Rule(
+        lambda value: type(value) is list and bool(value) and all(map(rule.accepts, value)),
+        f"a list, each {rule.allowed}",
+    )
+
+
+class Params(Mapping[str, Any]):
+    """The parameters by dotted key, as `dvc params diff` shows them: params["train.epochs"].
+
+    `used` holds what was asked for: the values that reach the stage's computation.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self.used: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        self.used[key] = self._values[key]
+        return self.used[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def read_params() -> Params:
+    """Read params.yaml, having had it checked whole.
+
+    The check is a process of its own: it knows the rules of every stage, and this stage must not depend on the others.
+
+    Raises:
+        SystemExit: the check failed and has said why on stderr.
+    """
+    sys.stdout.flush()
+    if subprocess.run([sys.executable, "-m", "stages.preflight"]).returncode != 0:
+        sys.exit(1)
+    return Params(flatten(load(PARAMS_FILE)))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 takes `1e-05` for a string, and `dvc exp run -S` writes floats that way."""
+
+
+EXPONENT_FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT_FLOAT, list("-+0123456789"))
+
+
+def load(path: Path) -> dict[Any, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or holds something else than a mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must be a mapping of sections such as `train:`, is {content!r}")
+    return content
+
+
+def flatten(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested sections into dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,66 @@
+"""Checked before anything works: params.yaml as a whole, and that the installed packages are the locked ones.
+
+    python -m stages.preflight
+
+It can only stop a run, so no result depends on it and no stage declares it.
+"""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from stages import ingest, predict_sample, prepare, process, runtime, train
+from stages.errors import InputError
+from stages.params import PARAMS_FILE, Rule, flatten, load
+
+LOCK_FILE = Path("requirements.lock")
+
+RULES: dict[str, Rule] = {
+    **ingest.PARAMS,
+    **prepare.PARAMS,
+    **train.PARAMS,
+    **runtime.PARAMS,
+    **predict_sample.PARAMS,
+}
+
+
+def params_problems(values: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with the flattened params, a line each: unknown, missing, wrong, contradictory."""
+    problems = []
+    for key in values.keys() - RULES.keys():
+        close = get_close_matches(key, RULES, n=1)
+        problems.append(f"{key} = {values[key]!r}: unknown key" + (f"; did you mean {close[0]}?" if close else ""))
+    for key, rule in RULES.items():
+        if key not in values:
+            problems.append(f"{key}: missing; must be {rule.allowed}")
+        elif not rule.accepts(values[key]):
+            problems.append(f"{key} = {values[key]!r}: must be {rule.allowed}")
+    if not problems:
+        problems += train.contradictions(values)
+    return sorted(f"{PARAMS_FILE}: {problem}" for problem in problems)
+
+
+def package_problems(lock: str) -> list[str]:
+    """Say which packages named in the text of a lock file are not installed in just that version."""
+    problems = []
+    for name, locked in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed = "missing"
+        if installed != locked:
+            problems.append(f"{LOCK_FILE}: {name}: installed is {installed}, locked is {locked}; run `make install`")
+    return problems
+
+
+def main() -> None:
+    problems = params_problems(flatten(load(PARAMS_FILE))) + package_problems(LOCK_FILE.read_text(encoding="utf-8"))
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+if __name__ == "__main__":
+    process.run(main)

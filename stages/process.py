@@ -1,0 +1,48 @@
+"""How a stage's process starts and ends: with its parent, and with one line instead of a traceback."""
+
+import ctypes
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from stages.errors import InputError
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage's `main` and turn the ends that a person can mend into one line on stderr and a non-zero exit.
+
+    Bugs keep their traceback.
+    """
+    name = Path(sys.argv[0]).stem
+    _end_with_dvc()
+    try:
+        main()
+    except InputError as error:
+        sys.exit("\n".join(f"{name}: {line}" for line in str(error).splitlines()))
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted; `dvc repro` goes on (training from its last finished epoch)", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(f"{name}: {error.filename or 'output'}: the disk is full; `make restore` brings back the last results")
+
+
+def _end_with_dvc() -> None:
+    """Have the kernel end this process when the DVC that started it is killed, lest a later run find a second writer.
+
+    A stage run by hand has no DVC_STAGE and lives on under `nohup`. Linux only; elsewhere there is no such signal.
+    """
+    if "DVC_STAGE" not in os.environ or not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # DVC may have died before the kernel was told; in a container, process 1 may be DVC itself.
+    if os.getppid() != parent or (parent == 1 and b"dvc" not in Path("/proc/1/cmdline").read_bytes()):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,61 @@
+"""The state of a training after its last finished epoch, kept outside the pipeline's outputs until it is done."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.files import replacing
+
+
+class Backup:
+    """One file in `folder`, named by a key of everything that the result depends on: another key, another training."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self.path = folder / f"{key}.npz"
+
+    def load(self) -> tuple[list[dict[str, float]], list[NDArray[Any]]] | None:
+        """The history and the variables' values that `save` got last, or None if there is no (readable) backup."""
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                history = json.loads(saved["history"].item())
+                return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]
+        except Exception as error:  # np.load has no error of its own
+            print(f"warning: {self.path}: unreadable, starting afresh: {error}", file=sys.stderr)
+            return None
+
+    def save(self, history: list[dict[str, float]], values: list[NDArray[Any]]) -> None:
+        """Replace the backup in one step: a kill leaves the old one or the new one."""
+        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+        with replacing(self.path) as partial:
+            np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
+
+    def remove(self) -> None:
+        """Delete this backup, and those that other inputs left behind."""
+        for path in self.folder.glob("*.npz"):
+            path.unlink()
+        if self.folder.exists():
+            self.folder.rmdir()
+
+
+def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:
+    """SHA-256 over parameters and the content of files: the key of a backup."""
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode())
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def loaded_sources() -> list[Path]:
+    """The files of this project's code that the process has imported so far, in the order of their names."""
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("__main__", "stages")]
+    return sorted({Path(module.__file__) for module in modules if module.__file__ is not None})

@@ -1,0 +1,88 @@
+"""Stage 3, train: fit the CNN to the prepared training set.
+
+    python -m stages.train --images data/prepared/x_train.npy --labels data/prepared/y_train.npy \\
+        --model models/cnn.h5 --history metrics/history.csv
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages import process
+from stages.files import write_csv
+from stages.params import between, fraction, list_of, read_params, whole
+from stages.runtime import start_tensorflow
+
+PARAMS = {
+    "model.filters": list_of(whole(1, 4096)),
+    "model.kernel_size": whole(1, 100),
+    "model.pool_size": whole(1, 100),
+    "model.conv_dropout": fraction(),
+    "model.dense_units": whole(1, 65_536),
+    "model.dense_dropout": fraction(),
+    "train.seed": whole(0, 2**32 - 1),
+    "train.epochs": whole(1, 10_000),
+    "train.batch_size": whole(1, 65_536),
+    "train.learning_rate": between(0, 10),
+    "train.validation_split": between(0, 1),
+    "train.shards": whole(1, 1024),
+}
+
+
+def contradictions(params: Mapping[str, Any]) -> list[str]:
+    """Say which parameters, each of them allowed, do not go together."""
+    shards, batch_size = params["train.shards"], params["train.batch_size"]
+    return [f"train.shards = {shards}: must be at most train.batch_size = {batch_size}"] if shards > batch_size else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fit the CNN to the prepared training set.")
+    parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
+    parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
+    parser.add_argument("--model", type=Path, required=True, help=".h5 to write")
+    parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line an epoch")
+    parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
+    args = parser.parse_args()
+    params = read_params()
+    start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
+
+    import keras
+
+    from stages.network import build_network, save_network
+    from stages.prepared import open_prepared
+    from stages.resume import Backup, fingerprint, loaded_sources
+    from stages.training import train_network
+
+    images, labels = open_prepared(args.images, args.labels)
+    keras.utils.set_random_seed(params["train.seed"])
+    network = build_network(
+        images.shape[1:],
+        params["prepare.image_data_format"],
+        labels.shape[1],
+        filters=params["model.filters"],
+        kernel_size=params["model.kernel_size"],
+        pool_size=params["model.pool_size"],
+        conv_dropout=params["model.conv_dropout"],
+        dense_units=params["model.dense_units"],
+        dense_dropout=params["model.dense_dropout"],
+    )
+    network.summary()
+    training = {
+        "seed": params["train.seed"],
+        "epochs": params["train.epochs"],
+        "batch_size": params["train.batch_size"],
+        "learning_rate": params["train.learning_rate"],
+        "validation_split": params["train.validation_split"],
+        "shards": params["train.shards"],
+    }
+    key = fingerprint(params.used, [args.images, args.labels, *loaded_sources(), Path("requirements.lock")])
+    backup = Backup(args.resume, key)
+    history = train_network(network, images, labels, **training, backup=backup)
+    save_network(network, args.model, params["train.learning_rate"])
+    write_csv(args.history, history)
+    backup.remove()
+
+
+if __name__ == "__main__":
+    process.run(main)

@@ -1,0 +1,144 @@
+"""Training to the same bytes on any number of cores, also when it was killed and goes on."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stages.errors import InputError
+from stages.inference import forward_function, loss_and_accuracy, predict_probabilities
+from stages.resume import Backup
+from stages.sharding import shard_slices
+
+History = list[dict[str, float]]
+Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def train_network(
+    network: keras.Sequential,
+    images: NDArray[np.float32],
+    labels: NDArray[np.float32],
+    *,
+    seed: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    validation_split: float,
+    shards: int,
+    backup: Backup,
+) -> History:
+    """Fit `network` in place with Adam on categorical cross-entropy.
+
+    The last `validation_split` of the rows is the validation set, as in Keras' `fit`. Each epoch takes every other row
+    once, in an order that follows from the seed and the epoch alone, the last short batch included.
+
+    Args:
+        images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
+        labels: one-hot float32 (n, classes).
+        shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and not
+            on that of the cores.
+        backup: where the state after each epoch is kept, and taken from if a run with the same inputs was cut short.
+
+    Returns:
+        For each epoch: epoch (from 1), accuracy, loss, val_accuracy, val_loss.
+
+    Raises:
+        InputError: the split leaves no row to train or to validate on.
+    """
+    split = training_rows(len(images), validation_split)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    optimizer.build(network.trainable_variables)
+    step, forward = sharded_step(network, optimizer, shards), forward_function(network)
+    variables = [*network.variables, *optimizer.variables]
+
+    history: History = []
+    if (saved := backup.load()) is not None:
+        history, values = saved
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        print(f"Resuming after epoch {len(history)}/{epochs}")
+
+    for epoch in range(len(history) + 1, epochs + 1):
+        print(f"Epoch {epoch}/{epochs}")
+        progress = keras.utils.Progbar(-(-split // batch_size), verbose=1 if sys.stdout.isatty() else 2)
+        seed_dropout(network, seed, epoch)
+        loss = correct = 0.0
+        seen = 0
+        for number, rows in enumerate(epoch_batches(split, batch_size, seed, epoch), 1):
+            batch_loss, batch_correct = step(tf.constant(images[rows]), tf.constant(labels[rows]))
+            loss, correct, seen = loss + float(batch_loss), correct + float(batch_correct), seen + len(rows)
+            progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
+        val_loss, val_accuracy = loss_and_accuracy(predict_probabilities(forward, images[split:]), labels[split:])
+        row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
+        progress.update(number, list(row.items()), finalize=True)
+        history.append({"epoch": epoch, **row})
+        backup.save(history, [variable.numpy() for variable in variables])
+    return history
+
+
+def training_rows(n: int, validation_split: float) -> int:
+    """How many of n rows, from the first, are trained on; the rest validate. The same number as in Keras' `fit`.
+
+    Raises:
+        InputError: it is none or all of them.
+    """
+    split = int(n * (1.0 - validation_split))
+    if not 0 < split < n:
+        raise InputError(
+            f"params.yaml: train.validation_split = {validation_split} of {n} images leaves {split} for training and "
+            f"{n - split} for validation; must leave at least 1 for each"
+        )
+    return split
+
+
+def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+    """Row numbers 0..n-1 in the order of this epoch, which follows from (seed, epoch) alone, in batches."""
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]
+
+
+def seed_dropout(network: keras.Sequential, seed: int, epoch: int) -> None:
+    """Set the generator of every dropout layer from (seed, layer, epoch), so that no state hides from a backup."""
+    for number, layer in enumerate(network.layers):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            state = np.random.default_rng([seed, epoch, number]).integers(2**31, size=2)
+            layer.seed_generator.state.assign(state.astype(layer.seed_generator.state.dtype))
+
+
+def sharded_step(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, shards: int) -> Step:
+    """Make the function that trains on one batch: one graph, in which each shard's gradient is computed by its own ops.
+
+    They run side by side on the inter-op pool, and are summed in the order of the shards: the mathematics of the whole
+    batch, and the same rounding on every number of cores.
+
+    Returns:
+        A function from images and one-hot labels to the sum of the losses and the number of right answers.
+    """
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        losses, corrects, gradients = [], [], []
+        for shard in shard_slices(images.shape[0], shards):
+            with tf.GradientTape() as tape:
+                probabilities = network(images[shard], training=True)
+                loss = tf.reduce_sum(keras.losses.categorical_crossentropy(labels[shard], probabilities))
+                share = loss / images.shape[0]
+            gradients.append(tape.gradient(share, network.trainable_variables))
+            losses.append(loss)
+            corrects.append(tf.reduce_sum(keras.metrics.categorical_accuracy(labels[shard], probabilities)))
+        optimizer.apply([in_order(parts) for parts in zip(*gradients, strict=True)], network.trainable_variables)
+        return in_order(losses), in_order(corrects)
+
+    return step
+
+
+def in_order(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Sum tensors from the first to the last; `add_n` leaves the order open."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,60 @@
+"""What dvc.yaml declares, and what the code of a stage says for itself."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def stages() -> dict[str, dict[str, Any]]:
+    """The stages of dvc.yaml, as written."""
+    content: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    return content["stages"]
+
+
+def module_of(stage: str) -> str:
+    """The module that a stage runs: the word after -m in its command."""
+    words = stages()[stage]["cmd"].split()
+    return words[words.index("-m") + 1]
+
+
+def imported_files(module: str) -> set[str]:
+    """The project's files that a module imports, itself included, anywhere in its code and transitively."""
+    found: set[str] = set()
+    waiting = {module}
+    while waiting:
+        name = waiting.pop()
+        file = ROOT / (name.replace(".", "/") + ".py")
+        if not file.exists():
+            file = ROOT / name.replace(".", "/") / "__init__.py"
+        if not file.exists() or str(file.relative_to(ROOT)) in found:
+            continue
+        found.add(str(file.relative_to(ROOT)))
+        waiting.add(name.rpartition(".")[0] or name)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                waiting |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                waiting |= {alias.name for alias in node.names}
+    return found
+
+
+def code_dependencies(stage: str) -> set[str]:
+    """The Python files among a stage's declared dependencies."""
+    return {dependency for dependency in stages()[stage]["deps"] if dependency.endswith(".py")}
+
+
+def params_in_code(module: str) -> set[str]:
+    """The keys that a module's `main` looks up: `params["section.key"]`."""
+    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
+    (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+    return {
+        str(node.slice.value)
+        for node in ast.walk(main)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Constant)
+        and ast.unparse(node.value) == "params"
+    }
