@@ -52,7 +52,7 @@ def main() -> None:
     from stages.network import build_network, save_network
     from stages.prepared import open_prepared
     from stages.resume import Backup, fingerprint, loaded_sources
-    from stages.training import train_network
+    from stages.training import Training
 
     images, labels = open_prepared(args.images, args.labels)
     keras.utils.set_random_seed(params["train.seed"])
@@ -68,17 +68,20 @@ def main() -> None:
         dense_dropout=params["model.dense_dropout"],
     )
     network.summary()
-    training = {
-        "seed": params["train.seed"],
-        "epochs": params["train.epochs"],
-        "batch_size": params["train.batch_size"],
-        "learning_rate": params["train.learning_rate"],
-        "validation_split": params["train.validation_split"],
-        "shards": params["train.shards"],
-    }
-    key = fingerprint(params.used, [args.images, args.labels, *loaded_sources(), Path("requirements.lock")])
+    training = Training(
+        network,
+        images,
+        labels,
+        seed=params["train.seed"],
+        batch_size=params["train.batch_size"],
+        learning_rate=params["train.learning_rate"],
+        validation_split=params["train.validation_split"],
+        shards=params["train.shards"],
+    )
+    epochs = params["train.epochs"]
+    key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
-    history = train_network(network, images, labels, **training, backup=backup)
+    history = training.run(epochs, backup)
     save_network(network, args.model, params["train.learning_rate"])
     write_csv(args.history, history)
     backup.remove()

@@ -17,66 +17,83 @@ History = list[dict[str, float]]
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def train_network(
-    network: keras.Sequential,
-    images: NDArray[np.float32],
-    labels: NDArray[np.float32],
-    *,
-    seed: int,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    validation_split: float,
-    shards: int,
-    backup: Backup,
-) -> History:
-    """Fit `network` in place with Adam on categorical cross-entropy.
+class Training:
+    """A network on its way through the epochs.
 
     The last `validation_split` of the rows is the validation set, as in Keras' `fit`. Each epoch takes every other row
-    once, in an order that follows from the seed and the epoch alone, the last short batch included.
-
-    Args:
-        images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
-        labels: one-hot float32 (n, classes).
-        shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and not
-            on that of the cores.
-        backup: where the state after each epoch is kept, and taken from if a run with the same inputs was cut short.
-
-    Returns:
-        For each epoch: epoch (from 1), accuracy, loss, val_accuracy, val_loss.
-
-    Raises:
-        InputError: the split leaves no row to train or to validate on.
+    once, the last short batch included, in an order that follows from the seed and the epoch alone; the optimizer is
+    Adam, the loss categorical cross-entropy.
     """
-    split = training_rows(len(images), validation_split)
-    optimizer = keras.optimizers.Adam(learning_rate)
-    optimizer.build(network.trainable_variables)
-    step, forward = sharded_step(network, optimizer, shards), forward_function(network)
-    variables = [*network.variables, *optimizer.variables]
 
-    history: History = []
-    if (saved := backup.load()) is not None:
-        history, values = saved
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        print(f"Resuming after epoch {len(history)}/{epochs}")
+    def __init__(
+        self,
+        network: keras.Sequential,
+        images: NDArray[np.float32],
+        labels: NDArray[np.float32],
+        *,
+        seed: int,
+        batch_size: int,
+        learning_rate: float,
+        validation_split: float,
+        shards: int,
+    ) -> None:
+        """Get ready to fit `network` in place.
 
-    for epoch in range(len(history) + 1, epochs + 1):
-        print(f"Epoch {epoch}/{epochs}")
-        progress = keras.utils.Progbar(-(-split // batch_size), verbose=1 if sys.stdout.isatty() else 2)
-        seed_dropout(network, seed, epoch)
-        loss = correct = 0.0
-        seen = 0
-        for number, rows in enumerate(epoch_batches(split, batch_size, seed, epoch), 1):
-            batch_loss, batch_correct = step(tf.constant(images[rows]), tf.constant(labels[rows]))
-            loss, correct, seen = loss + float(batch_loss), correct + float(batch_correct), seen + len(rows)
+        Args:
+            images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
+            labels: one-hot float32 (n, classes).
+            shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and
+                not on that of the cores.
+
+        Raises:
+            InputError: the split leaves no row to train or to validate on.
+        """
+        self.network, self.images, self.labels = network, images, labels
+        self.seed, self.batch_size = seed, batch_size
+        self.split = training_rows(len(images), validation_split)
+        optimizer = keras.optimizers.Adam(learning_rate)
+        optimizer.build(network.trainable_variables)
+        self.variables = [*network.variables, *optimizer.variables]
+        self._step = sharded_step(network, optimizer, shards)
+        self._forward = forward_function(network)
+
+    def run_epoch(self, epoch: int) -> dict[str, float]:
+        """Train for one epoch, counted from 1, then validate.
+
+        Returns:
+            accuracy and loss, means over the epoch's batches as they were trained on; val_accuracy and val_loss.
+        """
+        seed_dropout(self.network, self.seed, epoch)
+        steps = -(-self.split // self.batch_size)
+        progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2)
+        loss, correct, seen = 0.0, 0.0, 0
+        for number, rows in enumerate(epoch_batches(self.split, self.batch_size, self.seed, epoch), 1):
+            losses, hits = self._step(tf.constant(self.images[rows]), tf.constant(self.labels[rows]))
+            loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(rows)
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
-        val_loss, val_accuracy = loss_and_accuracy(predict_probabilities(forward, images[split:]), labels[split:])
+        probabilities = predict_probabilities(self._forward, self.images[self.split :])
+        val_loss, val_accuracy = loss_and_accuracy(probabilities, self.labels[self.split :])
         row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
-        progress.update(number, list(row.items()), finalize=True)
-        history.append({"epoch": epoch, **row})
-        backup.save(history, [variable.numpy() for variable in variables])
-    return history
+        progress.update(steps, list(row.items()), finalize=True)
+        return row
+
+    def run(self, epochs: int, backup: Backup) -> History:
+        """Train for `epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
+
+        Returns:
+            For each epoch its number, from 1, and what `run_epoch` returns.
+        """
+        history: History = []
+        if (saved := backup.load()) is not None:
+            history, values = saved
+            for variable, value in zip(self.variables, values, strict=True):
+                variable.assign(value)
+            print(f"Resuming after epoch {len(history)}/{epochs}")
+        for epoch in range(len(history) + 1, epochs + 1):
+            print(f"Epoch {epoch}/{epochs}")
+            history.append({"epoch": epoch, **self.run_epoch(epoch)})
+            backup.save(history, [variable.numpy() for variable in self.variables])
+        return history
 
 
 def training_rows(n: int, validation_split: float) -> int:
@@ -103,10 +120,10 @@ def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[ND
 
 def seed_dropout(network: keras.Sequential, seed: int, epoch: int) -> None:
     """Set the generator of every dropout layer from (seed, layer, epoch), so that no state hides from a backup."""
-    for number, layer in enumerate(network.layers):
-        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
-            state = np.random.default_rng([seed, epoch, number]).integers(2**31, size=2)
-            layer.seed_generator.state.assign(state.astype(layer.seed_generator.state.dtype))
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
+    for number, layer in enumerate(layers):
+        state = np.random.default_rng([seed, epoch, number]).integers(2**31, size=2)
+        layer.seed_generator.state.assign(state.astype(layer.seed_generator.state.dtype))
 
 
 def sharded_step(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, shards: int) -> Step:

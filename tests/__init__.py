@@ -1,0 +1,1 @@
+"""The tests, and two measuring programs: `bench` and `verify`."""

@@ -1,0 +1,34 @@
+"""A small real data set, and a project reproduced on it once, for tests to copy and change."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.project import Project, make_project
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def mnist() -> dict[str, np.ndarray]:
+    """The first 600 training and 200 test images of MNIST, and their labels."""
+    with np.load(ROOT / "data/mnist.npz") as arrays:
+        return {name: arrays[name][: 600 if "train" in name else 200] for name in arrays.files}
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory, mnist: dict[str, np.ndarray]) -> Project:
+    """The project on the small data set, after one `dvc repro`. Not to be changed: see `project`."""
+    project = make_project(tmp_path_factory.mktemp("reproduced") / "project", mnist)
+    run = project.run("dvc", "repro")
+    assert run.returncode == 0, run.stderr
+    project.commit("reproduced")
+    return project
+
+
+@pytest.fixture
+def project(reproduced: Project, tmp_path: Path) -> Project:
+    """A copy of the reproduced project, DVC's cache included, for one test to change."""
+    return Project(Path(shutil.copytree(reproduced.root, tmp_path / "project", symlinks=True)))

@@ -1,0 +1,144 @@
+"""The same bytes whatever the machine and its user are like."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project import Project, sha256
+
+# What could change a result, or the bytes of an output, from outside of the project.
+HOSTILE = {
+    "KERAS_MAX_EPOCHS": "1",
+    "KERAS_BACKEND": "jax",
+    "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
+    "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_NUM_INTRAOP_THREADS": "3",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "DNNL_DEFAULT_FPMATH_MODE": "BF16",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "OMP_NUM_THREADS": "3",
+    "MKL_NUM_THREADS": "3",
+    "MPLBACKEND": "svg",
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "tr_TR.UTF-8",
+    "LANG": "tr_TR.UTF-8",
+    "PYTHONHASHSEED": "12345",
+    "USER": "somebody-else",
+    "LOGNAME": "somebody-else",
+}
+
+# Runs a stage's module after a change to TensorFlow's threads, and says how many there were in the end.
+DRIVER = """
+import runpy, sys
+import stages
+import tensorflow as tf
+interop, intraop = int(sys.argv[1]), int(sys.argv[2])
+if interop:
+    tf.config.threading.set_inter_op_parallelism_threads(interop)
+if intraop:
+    real = tf.config.threading.set_intra_op_parallelism_threads
+    tf.config.threading.set_intra_op_parallelism_threads = lambda number: real(intraop)
+sys.argv[:3] = []
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+print("intra-op threads", tf.config.threading.get_intra_op_parallelism_threads())
+"""
+
+# As the operating system answers a program that asks for the number of cores.
+EIGHT_CORES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set) {
+    memset(set, 0, size);
+    for (int cpu = 0; cpu < 8; cpu++) CPU_SET_S(cpu, size, set);
+    return 0;
+}
+long sysconf(int name) {
+    static long (*real)(int);
+    if (name == _SC_NPROCESSORS_ONLN || name == _SC_NPROCESSORS_CONF) return 8;
+    if (!real) real = (long (*)(int))dlsym(RTLD_NEXT, "sysconf");
+    return real(name);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def eight_cores(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A library to preload, under which a program sees eight cores."""
+    if shutil.which("cc") is None or sys.platform != "linux":
+        pytest.skip("needs Linux and a C compiler to pretend eight cores")
+    folder = tmp_path_factory.mktemp("preload")
+    (folder / "eight.c").write_text(EIGHT_CORES)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "eight.so", folder / "eight.c", "-ldl"], check=True)
+    return str(folder / "eight.so")
+
+
+def train(project: Project, interop: int = 0, intraop: int = 0, **env: str) -> dict[str, str]:
+    """Train by hand under other conditions; returns the hashes of what came out."""
+    arguments = (
+        "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy "
+        "--model other/cnn.h5 --history other/history.csv --resume other/resume"
+    )
+    shutil.rmtree(project.root / "other", ignore_errors=True)
+    command = ["python", "-c", DRIVER, str(interop), str(intraop), "stages.train", *arguments.split()]
+    run = Project(project.root, env).run(*command)
+    assert run.returncode == 0, run.stderr
+    assert f"intra-op threads {intraop or 1}" in run.stdout
+    return {name: sha256(project.root / "other" / name) for name in ("cnn.h5", "history.csv")}
+
+
+def expected(project: Project) -> dict[str, str]:
+    return {
+        "cnn.h5": sha256(project.root / "models/cnn.h5"),
+        "history.csv": sha256(project.root / "metrics/history.csv"),
+    }
+
+
+@pytest.mark.parametrize("interop", [1, 2, 8, 16])
+def test_any_number_of_inter_op_threads_gives_the_same_model(project: Project, interop: int) -> None:
+    assert train(project, interop) == expected(project)
+
+
+def test_eight_cores_give_the_same_model(project: Project, eight_cores: str) -> None:
+    assert train(project, LD_PRELOAD=eight_cores) == expected(project)
+
+
+def test_the_check_above_can_fail_four_intra_op_threads_give_another_model(project: Project, eight_cores: str) -> None:
+    assert train(project, intraop=4, LD_PRELOAD=eight_cores)["cnn.h5"] != expected(project)["cnn.h5"]
+
+
+def test_another_user_place_and_hostile_settings_on_one_core_give_the_same_bytes(
+    project: Project, reproduced: Project, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / ".keras").mkdir(parents=True)
+    (home / ".keras/keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first"}'
+    )
+    (home / ".config/matplotlib").mkdir(parents=True)
+    for folder in (home / ".config/matplotlib", project.root):
+        (folder / "matplotlibrc").write_text("axes.facecolor: red\nsavefig.dpi: 30\nfont.size: 30\n")
+    hostile = Project(project.root, {**HOSTILE, "HOME": str(home), "MATPLOTLIBRC": str(home / ".config/matplotlib")})
+    one_core = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if shutil.which("taskset") else []
+    run = hostile.run(*one_core, "dvc", "repro", "--force", "--no-run-cache")
+    assert run.returncode == 0, run.stderr
+    assert project.outputs() == reproduced.outputs()
+    assert "environment: ignoring" in run.stderr and "KERAS_MAX_EPOCHS" in run.stderr
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "predict-sample"])
+def test_every_stage_that_computes_with_tensorflow_has_one_intra_op_thread(project: Project, stage: str) -> None:
+    from tests.declarations import stages
+
+    words = stages()[stage]["cmd"].split()
+    run = project.run("python", "-c", DRIVER, "0", "0", *words[words.index("-m") + 1 :])
+    assert run.returncode == 0, run.stderr
+    assert "intra-op threads 1" in run.stdout

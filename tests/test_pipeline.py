@@ -1,0 +1,137 @@
+"""The whole pipeline through the real `dvc repro`, on a small real data set."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.project import Project, output_paths
+
+PLAIN_KERAS = """
+import sys, json, keras, numpy as np
+model = keras.models.load_model("models/cnn.h5")
+x, y = np.load("data/prepared/x_test.npy"), np.load("data/prepared/y_test.npy")
+loss, accuracy = model.evaluate(x, y, verbose=0)
+print(json.dumps({"parameters": model.count_params(), "loss": loss, "accuracy": accuracy,
+                  "predicted": model.predict(x, verbose=0).argmax(axis=1).tolist(), "kind": type(model).__name__}))
+"""
+
+
+def test_every_declared_output_exists_and_no_half_written_one(reproduced: Project) -> None:
+    assert [path for path in output_paths() if not (reproduced.root / path).exists()] == []
+    assert list(reproduced.root.rglob(".partial-*")) == []
+
+
+def test_a_plain_keras_session_loads_the_model_and_agrees_with_metrics_and_predictions(reproduced: Project) -> None:
+    run = reproduced.run("python", "-c", PLAIN_KERAS)
+    plain = json.loads(run.stdout.splitlines()[-1])
+    metrics = json.loads((reproduced.root / "metrics/test.json").read_text())
+    assert plain["parameters"] == 57_562 and plain["kind"] == "Sequential"
+    assert metrics["n"] == 200
+    assert metrics["accuracy"] == pytest.approx(plain["accuracy"], abs=1e-6)
+    assert metrics["loss"] == pytest.approx(plain["loss"], abs=1e-4)
+    assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
+    table = np.genfromtxt(reproduced.root / "metrics/predictions.csv", delimiter=",", names=True)
+    assert table.dtype.names == ("index", "actual", "predicted", "probability")
+    assert table["predicted"].astype(int).tolist() == plain["predicted"]
+    assert (table["actual"] == np.load(reproduced.root / "data/raw/y_test.npy")).all()
+
+
+def test_it_learns_something_from_540_images(reproduced: Project) -> None:
+    history = np.genfromtxt(reproduced.root / "metrics/history.csv", delimiter=",", names=True)
+    assert history.dtype.names == ("epoch", "accuracy", "loss", "val_accuracy", "val_loss")
+    assert history["epoch"].tolist() == [1, 2]
+    assert history["val_loss"][1] < history["val_loss"][0]
+    assert json.loads((reproduced.root / "metrics/test.json").read_text())["accuracy"] > 0.3
+
+
+def test_prepared_arrays_are_the_raw_ones_scaled_and_one_hot(reproduced: Project) -> None:
+    for name in ("train", "test"):
+        raw, x = (np.load(reproduced.root / f"data/{kind}/x_{name}.npy") for kind in ("raw", "prepared"))
+        assert x.dtype == np.float32 and x.shape == (*raw.shape, 1)
+        assert (x[..., 0] == raw.astype(np.float32) / 255).all()
+        y = np.load(reproduced.root / f"data/prepared/y_{name}.npy")
+        assert y.dtype == np.float32 and (y == np.eye(10)[np.load(reproduced.root / f"data/raw/y_{name}.npy")]).all()
+
+
+def test_a_second_repro_does_nothing(reproduced: Project) -> None:
+    assert reproduced.reproduce() == []
+
+
+def test_prediction_names_class_label_and_every_probability(reproduced: Project) -> None:
+    prediction = json.loads((reproduced.root / "metrics/prediction.json").read_text())
+    assert prediction["label"] == 7 and len(prediction["probabilities"]) == 10
+    assert prediction["probability"] == max(prediction["probabilities"])
+    assert prediction["probabilities"].index(prediction["probability"]) == prediction["predicted"]
+    assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_another_sample_reruns_predict_sample_alone(project: Project) -> None:
+    project.set_param("predict.index", 5)
+    assert project.reproduce() == ["predict-sample"]
+    assert json.loads((project.root / "metrics/prediction.json").read_text())["label"] == 1
+
+
+def test_dvc_exp_run_with_other_epochs_reruns_training_and_what_follows(project: Project) -> None:
+    run = project.run("dvc", "exp", "run", "-S", "train.epochs=1", "-S", "train.learning_rate=1e-3")
+    assert run.returncode == 0, run.stderr
+    ran = [line.split("'")[1] for line in run.stdout.splitlines() if line.startswith("Running stage")]
+    assert ran == ["train", "evaluate", "predict-sample"]
+    assert len((project.root / "metrics/history.csv").read_text().splitlines()) == 2
+
+
+def test_channels_first_reruns_from_prepare_and_gives_the_same_weights(project: Project, reproduced: Project) -> None:
+    project.set_param("prepare.image_data_format", "channels_first")
+    assert project.reproduce() == ["prepare", "train", "evaluate", "predict-sample"]
+    assert np.load(project.root / "data/prepared/x_test.npy").shape == (200, 1, 28, 28)
+    weights = (
+        "import keras, hashlib, sys; model = keras.models.load_model('models/cnn.h5');"
+        "print(hashlib.sha256(b''.join(w.tobytes() for w in model.get_weights())).hexdigest())"
+    )
+    assert project.run("python", "-c", weights).stdout == reproduced.run("python", "-c", weights).stdout != ""
+    for name in ("test.json", "history.csv"):
+        assert (project.root / "metrics" / name).read_bytes() == (reproduced.root / "metrics" / name).read_bytes()
+
+
+def test_the_same_data_as_a_folder_with_a_hostile_name_reruns_ingest_alone(
+    project: Project, mnist: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    folder = tmp_path / "my $(touch executed) data"
+    folder.mkdir()
+    for name, array in mnist.items():
+        np.save(folder / f"{name}.npy", array)
+    project.set_param("data.source", str(folder))
+    assert project.reproduce() == ["ingest"]
+    assert not (project.root / "executed").exists()
+
+
+def test_after_a_failed_run_make_restore_brings_the_last_results_back(project: Project, reproduced: Project) -> None:
+    project.set_param("prepare.classes", 5)
+    run = project.run("dvc", "repro")
+    assert run.returncode != 0
+    assert "data/raw/y_train.npy: label 5 in row 0, must be a whole number in 0..4" in run.stderr
+    assert "Traceback" not in run.stderr
+    project.set_param("prepare.classes", 10)
+    project.set_param("train.learning_rate", 9.9)
+    project.append("stages/evaluate.py", "\nraise InputError('on purpose')\n")
+    assert project.run("dvc", "repro").returncode != 0
+    assert project.outputs() != reproduced.outputs()
+    restore = project.make("restore")
+    assert restore.returncode == 0, restore.stderr
+    assert project.outputs() == reproduced.outputs()
+
+
+def test_make_repro_shows_metrics_and_prediction_even_when_nothing_ran(project: Project) -> None:
+    run = project.make("repro")
+    assert run.returncode == 0, run.stderr
+    assert "accuracy" in run.stdout and "Predict: " in run.stdout and "Label: 7" in run.stdout
+
+
+def test_make_repro_stops_at_bad_params_with_all_problems_before_any_stage(project: Project) -> None:
+    project.set_param("train.epochs", -3)
+    project.set_param("train.epoch", 5)
+    run = project.make("repro")
+    assert run.returncode != 0 and "Running stage" not in run.stdout
+    assert "preflight: params.yaml: train.epoch = 5: unknown key; did you mean train.epochs?" in run.stderr
+    assert "preflight: params.yaml: train.epochs = -3: must be a whole number from 1 to 10000" in run.stderr
