@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: help install repro test lint lock restore clean
+.PHONY: help install repro test lint verify bench restore lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -43,6 +43,12 @@ lint: install  ## check style and types
 	@ruff check .
 	@ruff format --check .
 	@mypy stages tests
+
+verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1 limits, CPU=Haswell emulates
+	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(CPU),--cpu $(CPU))
+
+bench: install  ## speed and memory beside plain Keras, as ratios
+	@python -m tests.bench
 
 restore: install  ## bring back the results of the last commit after a failed run
 	@git restore dvc.lock metrics
