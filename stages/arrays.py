@@ -1,5 +1,6 @@
 """Opening .npy files memory-mapped, and checking in chunks that they hold images and labels."""
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.errors import InputError
+from stages.process import InputError
 
 CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
 
@@ -45,6 +46,15 @@ def chunks(array: NDArray[Any]) -> Iterator[slice]:
     rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), rows):
         yield slice(start, start + rows)
+
+
+def release(array: NDArray[Any]) -> None:
+    """Let go of the pages of an opened array that were read so far: they count as this process's memory until then."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def check_images(images: NDArray[Any], name: str) -> float:

@@ -1,18 +1,24 @@
 """The network in use: probabilities for many images, and how good they are."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.sharding import shard_slices
-
-BATCH_SIZE = 1000  # fixed, since oneDNN's last bits may depend on it; divides the test and validation sets of MNIST
+BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
+
+
+def shard_slices(n: int, shards: int) -> list[slice]:
+    """Split n rows into at most `shards` consecutive parts whose sizes differ by one at most, none of them empty."""
+    size, longer = divmod(n, shards)
+    ends = [part * size + min(part, longer) for part in range(shards + 1)]
+    return [slice(start, stop) for start, stop in pairwise(ends) if stop > start]
 
 
 def forward_function(network: keras.Model) -> Forward:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from stages import process
-from stages.errors import InputError
 from stages.files import replacing
 from stages.params import file_name, read_params
+from stages.process import InputError
 
 PARAMS = {"data.source": file_name()}
 

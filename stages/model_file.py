@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from stages.errors import InputError
+from stages.process import InputError
 
 
 def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> keras.Model:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
-from stages.errors import InputError
 from stages.files import replacing
+from stages.process import InputError
 
 
 def build_network(

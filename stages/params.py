@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from stages.errors import InputError
+from stages.process import InputError
 
 PARAMS_FILE = Path("params.yaml")
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from stages.errors import InputError
+from stages.process import InputError
 
 
 def read_field(path: Path, rows: int, cols: int) -> NDArray[np.float32]:

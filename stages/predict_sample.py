@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from stages import process
-from stages.errors import InputError
 from stages.files import write_json
 from stages.params import read_params, whole
+from stages.process import InputError
 from stages.runtime import start_tensorflow
 
 PARAMS = {"predict.index": whole(0, 2**63 - 1)}

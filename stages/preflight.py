@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stages import ingest, predict_sample, prepare, process, runtime, train
-from stages.errors import InputError
 from stages.params import PARAMS_FILE, Rule, flatten, load
+from stages.process import InputError
 
 LOCK_FILE = Path("requirements.lock")
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays import chunks, open_array
-from stages.errors import InputError
 from stages.files import replacing
+from stages.process import InputError
 
 
 def normalize(images: NDArray[Any], image_data_format: str) -> NDArray[np.float32]:

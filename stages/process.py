@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from stages.errors import InputError
-
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class InputError(Exception):
+    """Input that a person can mend: the message names, a line each, the file or key, the value, and what is allowed."""
 
 
 def run(main: Callable[[], None]) -> None:

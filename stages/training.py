@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.errors import InputError
-from stages.inference import forward_function, loss_and_accuracy, predict_probabilities
+from stages.arrays import release
+from stages.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices
+from stages.process import InputError
 from stages.resume import Backup
-from stages.sharding import shard_slices
 
 History = list[dict[str, float]]
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -69,6 +69,7 @@ class Training:
         loss, correct, seen = 0.0, 0.0, 0
         for number, rows in enumerate(epoch_batches(self.split, self.batch_size, self.seed, epoch), 1):
             losses, hits = self._step(tf.constant(self.images[rows]), tf.constant(self.labels[rows]))
+            release(self.images)
             loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(rows)
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
         probabilities = predict_probabilities(self._forward, self.images[self.split :])

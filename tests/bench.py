@@ -3,12 +3,17 @@
 Noise only ever adds time, so the fastest of many is compared; the spread over the pairs tells how noisy it was.
 """
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.declarations import stages
+from tests.project import ROOT, Project, copy_project
+
 PREPARED = [str(ROOT / "data/prepared/x_train.npy"), str(ROOT / "data/prepared/y_train.npy")]
 
 
@@ -44,13 +49,67 @@ def alternate(ours: Epochs, plain: Epochs, rounds: int) -> tuple[list[float], li
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def print_ratio(name: str, ours: list[float], plain: list[float], target: str) -> None:
-    ratios = sorted(b / a for a, b in zip(ours, plain, strict=True))
+def print_ratio(name: str, ours: list[float], theirs: list[float], target: str) -> None:
+    """Print how much of their time ours takes: by the fastest of each, and over the pairs."""
+    pairs = sorted(a / b for a, b in zip(ours, theirs, strict=True))
     print(
-        f"{name:<34} {min(plain) / min(ours):5.2f}x   target {target:<14} pairs {ratios[0]:.2f} to {ratios[-1]:.2f}, "
-        f"fastest {min(ours):.2f} s against {min(plain):.2f} s",
+        f"{name:<36} {min(ours) / min(theirs):5.2f} (target {target}; pairs {pairs[0]:.2f} to {pairs[-1]:.2f}; "
+        f"fastest {min(ours):.2f} s against {min(theirs):.2f} s)",
         flush=True,
     )
+
+
+def seconds(project: Project, *command: str) -> float:
+    start = time.perf_counter()
+    run = project.run(*command)
+    assert run.returncode == 0, run.stderr
+    return time.perf_counter() - start
+
+
+def peak_memory(project: Project, command: list[str]) -> float:
+    """GB of a command's largest process."""
+    process = subprocess.Popen(command, cwd=project.root, env=project.command_env(), stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, command
+    return usage.ru_maxrss * 1024 / 1e9
+
+
+def bench_epochs(rounds: int) -> None:
+    print("time of a training epoch, ours / plain Keras", flush=True)
+    for instruction_set, target in (("native", "at most 0.87"), ("avx2", "at most 1.00")):
+        ours = Epochs("-m", "tests.bench", "--epochs", instruction_set)
+        plain = Epochs("tests/plain_keras.py", "epochs", *PREPARED)
+        print_ratio(f"  {instruction_set}", *alternate(ours, plain, rounds), target)
+
+
+def bench_pipeline(project: Project, rounds: int) -> None:
+    plain = [sys.executable, "tests/plain_keras.py"]
+    pairs = []
+    for _ in range(rounds):
+        ours = seconds(project, "dvc", "repro", "--force", "--no-run-cache")
+        theirs = seconds(project, *plain, "train", "data/raw", "plain.h5")
+        theirs += seconds(project, *plain, "predict", "data/raw", "plain.h5")
+        pairs.append((ours, theirs))
+    print("time of a whole run, dvc repro from the archive / two plain scripts from .npy files")
+    print_ratio("  cold", [pair[0] for pair in pairs], [pair[1] for pair in pairs], "at most 1.00")
+
+
+def bench_no_op(project: Project, empty: Project, rounds: int) -> None:
+    empty.root.mkdir()
+    (empty.root / "dvc.yaml").write_text("stages: {}\n")
+    shutil.copytree(project.root / ".dvc", empty.root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    subprocess.run(["git", "init", "-q", "."], cwd=empty.root, check=True)
+    pairs = [(seconds(project, "dvc", "repro"), seconds(empty, "dvc", "repro")) for _ in range(rounds)]
+    print("time of dvc repro with nothing to do, ours / an empty pipeline")
+    print_ratio("  no-op", [pair[0] for pair in pairs], [pair[1] for pair in pairs], "at most 1.50, under 1 s")
+
+
+def bench_memory(project: Project) -> None:
+    plain = peak_memory(project, [sys.executable, "tests/plain_keras.py", "train", "data/raw", "plain.h5"])
+    print(f"peak memory, each stage / the plain training script's {plain:.2f} GB (target of train: at most 0.50)")
+    for stage, declared in stages().items():
+        memory = peak_memory(project, declared["cmd"].split()[1:])
+        print(f"  {stage:<34} {memory / plain:5.2f} ({memory:.2f} GB)", flush=True)
 
 
 def our_epochs(instruction_set: str) -> None:
@@ -79,10 +138,13 @@ def our_epochs(instruction_set: str) -> None:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    for instruction_set, target in (("native", "at least 1.15"), ("avx2", "at least 1.0")):
-        ours = Epochs("-m", "tests.bench", "--epochs", instruction_set)
-        plain = Epochs("tests/plain_keras.py", "epochs", *PREPARED)
-        print_ratio(f"training throughput, {instruction_set}", *alternate(ours, plain, rounds), target)
+    bench_epochs(rounds)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        project = Project(Path(folder).resolve() / "project")
+        copy_project(project.root)
+        bench_pipeline(project, max(2, rounds // 4))
+        bench_no_op(project, Project(project.root.parent / "empty"), rounds)
+        bench_memory(project)
 
 
 if __name__ == "__main__":

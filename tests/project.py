@@ -100,16 +100,25 @@ def set_params(path: Path, values: dict[str, Any]) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-def make_project(root: Path, arrays: dict[str, np.ndarray]) -> Project:
-    """Copy this working tree, without data and outputs, and give it `arrays` and a recipe for seconds."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True, capture_output=True)
+def copy_project(root: Path, leave_out: tuple[str, ...] = ()) -> Project:
+    """Copy this working tree as git sees it, changes included, to a repository of its own with a first commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, text=True, capture_output=True
+    )
     for name in listed.stdout.splitlines():
-        if (ROOT / name).exists() and not name.startswith(("data/mnist.npz", "metrics/")) and name != "dvc.lock":
+        if (ROOT / name).exists() and not name.startswith(leave_out):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, root / name)
-    np.savez_compressed(root / "data/small.npz", allow_pickle=False, **arrays)
-    set_params(root / "params.yaml", SMALL)
     subprocess.run(["git", "init", "-q", "."], cwd=root, check=True)
     project = Project(root)
-    project.commit("the project on a small data set")
+    project.commit("a copy of the working tree")
+    return project
+
+
+def make_project(root: Path, arrays: dict[str, np.ndarray]) -> Project:
+    """Copy this working tree without its results, and give it `arrays` and a recipe for seconds."""
+    project = copy_project(root, leave_out=("data/mnist.npz", "metrics/", "dvc.lock"))
+    np.savez_compressed(root / "data/small.npz", allow_pickle=False, **arrays)
+    set_params(root / "params.yaml", SMALL)
+    project.commit("a small data set")
     return project
