@@ -97,7 +97,14 @@ def read_params() -> Params:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 takes `1e-05` for a string, and `dvc exp run -S` writes floats that way."""
+    """As DVC reads the file: `1e-05`, as `dvc exp run -S` writes floats, is a number, and a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 EXPONENT_FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")

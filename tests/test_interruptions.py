@@ -53,7 +53,7 @@ def undisturbed(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -
     project = Project(Path(shutil.copytree(reproduced.root, tmp_path_factory.mktemp("undisturbed") / "project")))
     project.set_param("train.epochs", LONG)
     project.reproduce()
-    return project.outputs()
+    return project.digests()
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -74,7 +74,7 @@ def test_killed_after_an_epoch_training_resumes_and_ends_with_the_same_bytes(
     run = project.run("dvc", "repro")
     assert run.returncode == 0, run.stderr
     assert "Resuming after epoch" in run.stdout
-    assert project.outputs() == undisturbed
+    assert project.digests() == undisturbed
     assert not (project.root / ".resume").exists()
 
 
@@ -88,7 +88,7 @@ def test_a_backup_of_other_parameters_is_not_used(project: Project, reproduced: 
     run = project.run("dvc", "repro", "--force", "--no-run-cache")
     assert run.returncode == 0, run.stderr
     assert "Resuming" not in run.stdout
-    assert project.outputs() == reproduced.outputs()
+    assert project.digests() == reproduced.digests()
 
 
 def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project) -> None:

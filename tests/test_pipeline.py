@@ -116,10 +116,10 @@ def test_after_a_failed_run_make_restore_brings_the_last_results_back(project: P
     project.set_param("train.learning_rate", 9.9)
     project.append("stages/evaluate.py", "\nraise InputError('on purpose')\n")
     assert project.run("dvc", "repro").returncode != 0
-    assert project.outputs() != reproduced.outputs()
+    assert project.digests() != reproduced.digests()
     restore = project.make("restore")
     assert restore.returncode == 0, restore.stderr
-    assert project.outputs() == reproduced.outputs()
+    assert project.digests() == reproduced.digests()
 
 
 def test_make_repro_shows_metrics_and_prediction_even_when_nothing_ran(project: Project) -> None:

@@ -15,26 +15,26 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from tests.project import ROOT, Project, make_project, md5, output_paths
+from tests.project import ROOT, Project, make_project
 
 # Where bytes cannot match: several times the spread over seeds that was seen of the default recipe.
 TOLERANCE = {"accuracy": 0.005, "loss": 0.015}
 
 
-def why_no_match_is_possible(params: Mapping[str, Any]) -> str | None:
-    """Why this machine cannot give the recorded bytes, or None if it can."""
+def why_no_match_is_possible(root: Path = ROOT) -> str | None:
+    """Why this machine cannot give the bytes that a project's dvc.lock records, or None if it can."""
     from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
 
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"this is {sys.platform} on {platform.machine()}, the recorded bytes are of linux on x86_64"
     if not __cpu_features__.get("AVX2"):
         return "this CPU has no AVX2"
-    if params["tensorflow"] != {"instruction_set": "avx2", "device": "cpu"}:
-        return f"params.yaml asks for tensorflow: {params['tensorflow']}, whose bytes hold for one kind of CPU only"
+    asked = yaml.safe_load((root / "params.yaml").read_text())["tensorflow"]
+    if asked != {"instruction_set": "avx2", "device": "cpu"}:
+        return f"params.yaml asks for tensorflow: {asked}, whose bytes hold for one kind of processor only"
     return None
 
 
@@ -46,10 +46,6 @@ def print_table(expected: Mapping[str, str], found: Mapping[str, str]) -> bool:
     matches = sum(found[path] == digest for path, digest in expected.items())
     print(f"\n{matches} of {len(expected)} outputs match")
     return matches == len(expected)
-
-
-def digests(root: Path) -> dict[str, str]:
-    return {path: md5(root / path) for path in output_paths()}
 
 
 def recorded(root: Path) -> dict[str, str]:
@@ -80,8 +76,8 @@ def verify_recorded(folder: Path, cores: int | None) -> bool:
     path = os.pathsep.join([str(clone / ".venv/bin"), os.environ["PATH"]])
     command = [*prefix, "dvc", "repro", "--force", "--no-run-cache"]
     subprocess.run(command, cwd=clone, env={**os.environ, "PATH": path}, check=True)
-    matches = print_table(expected, digests(clone))
-    reason = why_no_match_is_possible(yaml.safe_load((clone / "params.yaml").read_text()))
+    matches = print_table(expected, Project(clone).digests())
+    reason = why_no_match_is_possible(clone)
     if matches or reason is None:
         return matches
     print(f"\nEqual bytes cannot be had here: {reason}.\nComparing the metrics instead:")
@@ -113,7 +109,7 @@ def verify_emulated(folder: Path, cpu: str) -> bool:
     native.reproduce()
     print(f"... and on an emulated {cpu} (minutes)", flush=True)
     seen = run_watched(emulated)
-    matches = print_table(digests(native.root), digests(emulated.root))
+    matches = print_table(native.digests(), emulated.digests())
     print("\nThe executable that each stage's process ran in, as seen from outside:")
     for module, executables in sorted(seen.items()):
         print(f"{module:<28} {', '.join(sorted(executables))}")

@@ -1,0 +1,160 @@
+"""dvc.yaml against the code, by analysis and by observation: a stage reads and writes what it declares, no more."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.params import flatten, load
+from tests.declarations import code_dependencies, imported_files, module_of, params_in_code, stages
+from tests.project import ROOT, Project, md5
+
+STAGES = ["ingest", "prepare", "train", "evaluate", "predict-sample"]
+
+# Files of the project that a stage may touch besides what it declares: the parameters and the state of a training.
+BESIDES = {"params.yaml", ".resume"}
+
+
+def declared_paths(stage: str, kinds: tuple[str, ...]) -> set[str]:
+    entries = [entry for kind in kinds for entry in stages()[stage].get(kind, [])]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def test_the_stages_are_the_five_of_the_readme() -> None:
+    assert list(stages()) == STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_modules_that_a_stage_imports_are_exactly_its_code_dependencies(stage: str) -> None:
+    assert code_dependencies(stage) == imported_files(module_of(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_parameters_that_a_stage_looks_up_are_exactly_those_it_declares(stage: str) -> None:
+    assert set(stages()[stage]["params"]) == params_in_code(module_of(stage))
+
+
+def test_every_parameter_reaches_a_stage() -> None:
+    declared = {key for stage in stages().values() for key in stage["params"]}
+    assert declared == flatten(load(ROOT / "params.yaml")).keys()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_packages_if_it_computes_with_them(stage: str) -> None:
+    assert ("requirements.lock" in stages()[stage]["deps"]) == (stage != "ingest")  # ingest copies bytes
+
+
+def test_every_path_in_a_command_is_declared_and_every_output_is_of_one_stage_alone() -> None:
+    outputs: list[str] = []
+    for stage, content in stages().items():
+        outs = declared_paths(stage, ("outs", "metrics", "plots"))
+        outputs += outs
+        paths = {word for word in content["cmd"].split() if "/" in word}
+        everything = outs | declared_paths(stage, ("deps",))
+        assert all(any(item == path or item.startswith(f"{path}/") for item in everything) for path in paths)
+    assert len(outputs) == len(set(outputs))
+
+
+def test_no_stage_but_evaluate_and_predict_sample_sees_the_prepared_test_set() -> None:
+    seers = {stage for stage in STAGES if any("prepared/x_test" in path for path in stages()[stage]["deps"])}
+    assert seers <= {"evaluate", "predict-sample"}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to watch a run")
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_files_that_a_run_opens_are_exactly_those_that_the_stage_declares(project: Project, stage: str) -> None:
+    words = stages()[stage]["cmd"].split()[1:]
+    shutil.rmtree(project.root / "stages/__pycache__", ignore_errors=True)
+    project.env["PYTHONDONTWRITEBYTECODE"] = "1"
+    trace = project.root / "trace"
+    watched = "trace=openat,open,creat,rename,renameat,renameat2,execve"
+    run = project.run("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-e", watched, "-o", str(trace), *words)
+    assert run.returncode == 0, run.stderr
+    read, written = observed(trace, project.root)
+    assert written - {path for path in written if path.startswith(".resume/")} == declared_paths(
+        stage, ("outs", "metrics", "plots")
+    )
+    source = load(project.root / "params.yaml")["data"]["source"]
+    dependencies = {path.replace("${data.source}", source) for path in declared_paths(stage, ("deps",))}
+    # The lock describes packages: train reads it for the key of its backup, the others only through what it installed.
+    unread = set() if stage == "train" else {"requirements.lock"}
+    own = declared_paths(stage, ("outs",))  # ingest checks what it has copied
+    assert {path for path in read if path.partition("/")[0] not in BESIDES} - own == dependencies - unread
+
+
+def observed(trace: Path, root: Path) -> tuple[set[str], set[str]]:
+    """The project's files that the first process of a trace, with its threads, read and wrote under their last names.
+
+    A process that executes another program is left out: the check of params.yaml, which depends on every stage's rules.
+    """
+    lines = trace.read_text(errors="replace").splitlines()
+    others = {line.split()[0] for line in lines[1:] if " execve(" in line}
+    read: set[str | None] = set()
+    written: set[str | None] = set()
+    renamed: dict[str | None, str | None] = {}
+    for line in lines:
+        pid, _, call = line.partition(" ")
+        if pid in others or " = -1 " in call:
+            continue
+        paths = [inside(path, root) for path in re.findall(r'"([^"]*)"', call)]
+        if "rename" in call.split("(")[0]:
+            renamed[paths[0]] = paths[1]
+        elif paths and paths[0] is not None and "O_DIRECTORY" not in call and (root / paths[0]).is_dir() is False:
+            (written if re.search(r"O_WRONLY|O_RDWR|O_CREAT", call) else read).add(paths[0])
+    written = {renamed.get(path, path) for path in written}
+    partial = {path for path in read if path in renamed}
+    return {path for path in read - partial if path}, {path for path in written if path}
+
+
+def inside(path: str, root: Path) -> str | None:
+    """The path relative to the project, or None if it is none of the project's files."""
+    full = Path(path) if path.startswith("/") else root / path
+    if not full.is_relative_to(root) or ".venv" in full.parts:
+        return None
+    return str(full.relative_to(root))
+
+
+def test_dvc_lock_matches_the_committed_tree() -> None:
+    """Needs no data: what git has is hashed, and each array is the same where it is made and where it is used."""
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    values = flatten(load(ROOT / "params.yaml"))
+    assert list(locked) == sorted(STAGES) or set(locked) == set(STAGES)
+    made = {out["path"]: out["md5"] for stage in locked.values() for out in stage["outs"]}
+    for stage, content in locked.items():
+        assert content["cmd"] == stages()[stage]["cmd"].strip(), stage
+        assert content["params"]["params.yaml"] == {key: values[key] for key in stages()[stage]["params"]}, stage
+        source = {path.replace("${data.source}", values["data.source"]) for path in stages()[stage]["deps"]}
+        assert {dep["path"] for dep in content["deps"]} == source, stage
+        for dep in content["deps"]:
+            expected = made.get(dep["path"]) or md5(ROOT / dep["path"])
+            assert dep["md5"] == expected, f"{stage} was not reproduced since {dep['path']} changed: `dvc repro`"
+        outs = declared_paths(stage, ("outs", "metrics", "plots"))
+        assert {out["path"] for out in content["outs"]} == outs, stage
+    for path in (path for path in made if path.startswith("metrics/")):
+        assert made[path] == md5(ROOT / path), f"{path} is not what the recorded run wrote: `dvc repro`"
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True).stdout
+
+
+def test_git_keeps_the_small_outputs_and_ignores_the_large_ones() -> None:
+    for stage in STAGES:
+        for path in declared_paths(stage, ("outs", "metrics", "plots")):
+            assert bool(git("check-ignore", path)) == (not path.startswith("metrics/")), path
+
+
+@pytest.mark.parametrize("path", [".resume/x.npz", "metrics/.partial-test.json", "stages/__pycache__/x.pyc", ".venv/x"])
+def test_git_and_dvc_ignore_what_runs_leave(path: str) -> None:
+    assert git("check-ignore", path)
+    patterns = (ROOT / ".dvcignore").read_text().split()
+    assert any(Path(part).match(pattern) for part in Path(path).parts for pattern in patterns)
+
+
+def test_git_changes_no_bytes_of_dependencies_and_merges_no_lock_line_by_line() -> None:
+    for path in ("stages/train.py", "requirements.lock", "params.yaml", "dvc.lock"):
+        assert "text: unset" in git("check-attr", "text", path)
+    assert "merge: unset" in git("check-attr", "merge", "dvc.lock")

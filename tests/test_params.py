@@ -1,0 +1,91 @@
+"""params.yaml: every problem, in one go, a line each."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.params import Params, flatten, load
+from stages.preflight import RULES, package_problems, params_problems
+from stages.process import InputError
+from tests.project import ROOT
+
+GOOD = flatten(load(ROOT / "params.yaml"))
+
+
+def test_the_committed_file_has_no_problem() -> None:
+    assert params_problems(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("train.epochs", 0, "a whole number from 1 to 10000"),
+        ("train.epochs", 2.5, "a whole number"),
+        ("train.epochs", True, "a whole number"),
+        ("train.epochs", "5", "a whole number"),
+        ("train.epochs", None, "a whole number"),
+        ("train.learning_rate", 0, "a number between 0 and 10"),
+        ("train.learning_rate", float("nan"), "a number between 0 and 10"),
+        ("train.validation_split", 1, "a number between 0 and 1"),
+        ("model.conv_dropout", -0.1, "a number from 0 to less than 1"),
+        ("model.filters", [], "a list, each a whole number from 1"),
+        ("model.filters", [32, "16"], "a list, each a whole number from 1"),
+        ("model.filters", 32, "a list"),
+        ("prepare.image_data_format", "channels", "channels_last or channels_first"),
+        ("prepare.classes", 1, "a whole number from 2"),
+        ("data.source", "", "the path of a file or folder"),
+        ("data.source", 5, "the path of a file or folder"),
+        ("tensorflow.instruction_set", "avx512", "avx2 or native"),
+        ("predict.index", -1, "a whole number from 0"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(key: str, value: Any, allowed: str) -> None:
+    (problem,) = params_problems({**GOOD, key: value})
+    assert problem.startswith(f"params.yaml: {key} = {value!r}: must be {allowed}")
+
+
+def test_unknown_missing_and_wrong_come_together() -> None:
+    values: dict[str, Any] = {**GOOD, "train.epoch": 3, "train.batch_size": -1}
+    del values["train.seed"]
+    assert params_problems(values) == [
+        "params.yaml: train.batch_size = -1: must be a whole number from 1 to 65536",
+        "params.yaml: train.epoch = 3: unknown key; did you mean train.epochs?",
+        "params.yaml: train.seed: missing; must be a whole number from 0 to 4294967295",
+    ]
+
+
+def test_contradictory_values_are_a_problem() -> None:
+    (problem,) = params_problems({**GOOD, "train.batch_size": 2, "train.shards": 4})
+    assert problem == "params.yaml: train.shards = 4: must be at most train.batch_size = 2"
+
+
+def test_every_rule_accepts_what_the_committed_file_has_and_no_rule_is_without_a_key() -> None:
+    assert RULES.keys() == GOOD.keys()
+
+
+@pytest.mark.parametrize("text", ["1e-05", "1E5", "-1e-3", "2.5e-4"])
+def test_numbers_as_dvc_exp_writes_them_are_read_as_floats(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(f"train: {{learning_rate: {text}}}\n")
+    assert load(tmp_path / "p.yaml") == {"train": {"learning_rate": float(text)}}
+
+
+@pytest.mark.parametrize("text", ["train: [", "- 1", "", "a: \x00", "train: {epochs: 1, epochs: 2}"])
+def test_a_file_that_is_no_mapping_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"p\.yaml: ") as caught:
+        load(tmp_path / "p.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_params_remember_what_was_used() -> None:
+    params = Params({"a.b": 1, "a.c": 2})
+    assert params["a.c"] == 2 and params.used == {"a.c": 2}
+
+
+def test_a_package_of_another_version_than_locked_is_a_problem() -> None:
+    lock = "pytest==0.0.1 \\\n    --hash=sha256:0\nno-such-package==1.0 \\\n    --hash=sha256:0\n"
+    wrong, missing = package_problems(lock)
+    assert "pytest: installed is" in wrong and "locked is 0.0.1" in wrong
+    assert "no-such-package: installed is missing, locked is 1.0" in missing
+    assert package_problems((ROOT / "requirements.lock").read_text()) == []

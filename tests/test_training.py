@@ -1,0 +1,212 @@
+"""The training itself: shards, order, resumption, and what it refuses."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.process import InputError
+from stages.runtime import start_tensorflow
+
+start_tensorflow("avx2", "cpu")
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from stages.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
+from stages.model_file import load_network  # noqa: E402
+from stages.network import build_network, save_network  # noqa: E402
+from stages.resume import Backup, fingerprint  # noqa: E402
+from stages.training import Training, epoch_batches, seed_dropout, sharded_step, training_rows  # noqa: E402
+
+MODEL: dict[str, Any] = {
+    "filters": [4, 4],
+    "kernel_size": 3,
+    "pool_size": 2,
+    "conv_dropout": 0.5,
+    "dense_units": 8,
+    "dense_dropout": 0.5,
+}
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((50, 12, 12, 1), np.float32)
+LABELS = np.eye(3, dtype=np.float32)[RNG.integers(3, size=50)]
+TRAINING: dict[str, Any] = {"seed": 1, "batch_size": 16, "learning_rate": 0.01, "validation_split": 0.2, "shards": 3}
+
+
+def network(**changed: Any) -> Any:
+    keras.utils.set_random_seed(1)
+    return build_network((12, 12, 1), "channels_last", 3, **{**MODEL, **changed})
+
+
+def weights(model: Any) -> bytes:
+    return b"".join(weight.tobytes() for weight in model.get_weights())
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 40, 127, 128])
+@pytest.mark.parametrize("shards", [1, 3, 4, 7])
+def test_shards_cover_every_row_once_in_even_non_empty_parts(n: int, shards: int) -> None:
+    sizes = [len(range(n)[part]) for part in shard_slices(n, shards)]
+    assert [row for part in shard_slices(n, shards) for row in range(n)[part]] == list(range(n))
+    assert len(sizes) == min(n, shards) and max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("n", [16, 17, 2])
+def test_a_sharded_step_is_the_step_of_the_whole_batch(n: int) -> None:
+    """Keras' own `train_on_batch`, without dropout, is the reference."""
+    ours, reference = network(conv_dropout=0.0, dense_dropout=0.0), network(conv_dropout=0.0, dense_dropout=0.0)
+    optimizer = keras.optimizers.SGD(0.5)
+    loss, correct = sharded_step(ours, optimizer, 4)(tf.constant(IMAGES[:n]), tf.constant(LABELS[:n]))
+    reference.compile(keras.optimizers.SGD(0.5), "categorical_crossentropy", ["accuracy"])
+    expected_loss, expected_accuracy = reference.train_on_batch(IMAGES[:n], LABELS[:n])
+    assert float(loss) / n == pytest.approx(float(expected_loss), rel=1e-5)
+    assert float(correct) / n == pytest.approx(float(expected_accuracy))
+    for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
+        assert np.allclose(got, expected, atol=1e-6)
+
+
+def test_an_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
+    first, second, again = (list(epoch_batches(57, 16, 5, epoch)) for epoch in (1, 2, 1))
+    assert [len(rows) for rows in first] == [16, 16, 16, 9]
+    assert sorted(np.concatenate(first)) == list(range(57))
+    assert np.concatenate(first).tolist() == np.concatenate(again).tolist() != np.concatenate(second).tolist()
+
+
+@pytest.mark.parametrize(("n", "split", "rows"), [(60_000, 0.05, 57_000), (997, 0.05, 947), (3, 0.4, 1)])
+def test_the_validation_set_is_as_long_as_in_keras(n: int, split: float, rows: int) -> None:
+    assert training_rows(n, split) == rows
+
+
+@pytest.mark.parametrize(("n", "split"), [(1, 0.5), (10, 0.999), (10, 1e-20)])
+def test_a_split_that_leaves_a_side_empty_is_refused_by_name(n: int, split: float) -> None:
+    with pytest.raises(InputError, match=r"params\.yaml: train\.validation_split = "):
+        training_rows(n, split)
+
+
+def test_global_random_state_does_not_reach_the_training(tmp_path: Path) -> None:
+    results = []
+    for noise in (3, 4):
+        model = network()
+        random.seed(noise)
+        np.random.seed(noise)
+        tf.random.set_seed(noise)
+        history = Training(model, IMAGES, LABELS, **TRAINING).run(2, Backup(tmp_path / str(noise), "k"))
+        results.append((weights(model), history))
+    assert results[0] == results[1]
+
+
+def test_another_seed_gives_another_model(tmp_path: Path) -> None:
+    first, second = network(), network()
+    Training(first, IMAGES, LABELS, **TRAINING).run(1, Backup(tmp_path / "1", "k"))
+    Training(second, IMAGES, LABELS, **{**TRAINING, "seed": 2}).run(1, Backup(tmp_path / "2", "k"))
+    assert weights(first) != weights(second)
+
+
+def test_dropout_masks_differ_between_epochs_and_between_layers() -> None:
+    model = network()
+    states = []
+    for epoch in (1, 2):
+        seed_dropout(model, 7, epoch)
+        states += [tuple(layer.seed_generator.state.numpy()) for layer in model.layers if "dropout" in layer.name]
+    assert len(set(states)) == 4
+
+
+def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbed_one(tmp_path: Path) -> None:
+    undisturbed, resumed = network(), network()
+    history = Training(undisturbed, IMAGES, LABELS, **TRAINING).run(3, Backup(tmp_path / "a", "k"))
+    Training(network(), IMAGES, LABELS, **TRAINING).run(2, Backup(tmp_path / "b", "k"))
+    assert Training(resumed, IMAGES, LABELS, **TRAINING).run(3, Backup(tmp_path / "b", "k")) == history
+    assert weights(resumed) == weights(undisturbed)
+
+
+def test_it_can_learn_a_handful_of_images_by_heart(tmp_path: Path) -> None:
+    model = network(conv_dropout=0.0, dense_dropout=0.0, filters=[16, 16], dense_units=64)
+    history = Training(model, IMAGES[:10], LABELS[:10], **TRAINING).run(60, Backup(tmp_path, "k"))
+    assert history[-1]["accuracy"] == 1
+
+
+def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "k.npz").write_bytes(b"PK damaged")
+    assert Backup(tmp_path, "k").load() is None
+    assert "unreadable, starting afresh" in capsys.readouterr().err
+
+
+def test_removing_a_backup_removes_those_of_other_inputs_and_what_a_kill_left(tmp_path: Path) -> None:
+    for name in ("k.npz", "other.npz", ".partial-k.npz"):
+        (tmp_path / "resume").mkdir(exist_ok=True)
+        (tmp_path / "resume" / name).touch()
+    Backup(tmp_path / "resume", "k").remove()
+    assert not (tmp_path / "resume").exists()
+
+
+def test_the_key_of_a_backup_changes_with_parameters_and_with_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    keys = [fingerprint({"x": 1}, [tmp_path / "a"]), fingerprint({"x": 2}, [tmp_path / "a"])]
+    (tmp_path / "a").write_text("2")
+    keys.append(fingerprint({"x": 1}, [tmp_path / "a"]))
+    assert len(set(keys)) == 3
+
+
+def test_probabilities_do_not_depend_on_how_many_images_share_a_batch_much_and_add_up_to_one() -> None:
+    forward = forward_function(network())
+    many = predict_probabilities(forward, np.tile(IMAGES, (5, 1, 1, 1)))
+    assert many.shape == (250, 3) and np.allclose(many.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(many[:1], predict_probabilities(forward, IMAGES[:1]), atol=1e-6)
+
+
+def test_loss_and_accuracy_are_those_of_keras_evaluate() -> None:
+    model = network()
+    model.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = loss_and_accuracy(predict_probabilities(forward_function(model), IMAGES), LABELS)
+    assert [loss, accuracy] == pytest.approx(model.evaluate(IMAGES, LABELS, verbose=0), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [9, 5, 1])
+def test_images_too_small_for_the_network_are_refused(size: int) -> None:
+    with pytest.raises(InputError, match="too small for the network"):
+        build_network((size, 40, 1), "channels_last", 3, **MODEL)
+
+
+def test_the_smallest_image_that_fits_is_taken() -> None:
+    assert build_network((10, 10, 1), "channels_last", 3, **MODEL).output_shape == (None, 3)
+    assert build_network((1, 10, 10), "channels_first", 3, **MODEL).output_shape == (None, 3)
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    save_network(network(), tmp_path / "cnn.h5", 0.001)
+    return tmp_path / "cnn.h5"
+
+
+def test_a_saved_network_predicts_the_same_when_it_is_read_back(model_file: Path) -> None:
+    again = load_network(model_file, (12, 12, 1), 3)
+    expected = predict_probabilities(forward_function(network()), IMAGES)
+    assert (predict_probabilities(forward_function(again), IMAGES) == expected).all()
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.h5", "b.h5"):
+        save_network(network(), tmp_path / name, 0.001)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_a_model_for_other_images_or_classes_is_refused(model_file: Path) -> None:
+    with pytest.raises(InputError, match=r"cnn\.h5: takes images of \(12, 12, 1\), must take \(28, 28, 1\)"):
+        load_network(model_file, (28, 28, 1))
+    with pytest.raises(InputError, match=r"cnn\.h5: tells 3 classes apart, must be 10"):
+        load_network(model_file, (12, 12, 1), 10)
+
+
+def test_a_missing_damaged_or_foreign_model_file_is_one_clear_line(model_file: Path, tmp_path: Path) -> None:
+    content = model_file.read_bytes()
+    for name, damaged in [("half", content[: len(content) // 2]), ("empty", b""), ("text", b"hello")]:
+        (tmp_path / f"{name}.h5").write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"{name}\.h5: not a readable Keras model") as caught:
+            load_network(tmp_path / f"{name}.h5")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no such file"):
+        load_network(tmp_path / "none.h5")
+    keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "dense.h5")
+    with pytest.raises(InputError, match=r"dense\.h5: maps \(3,\) to \(2,\), must map"):
+        load_network(tmp_path / "dense.h5")
