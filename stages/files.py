@@ -17,6 +17,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # numpy and h5py name none, or the temporary one
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,0 +1,44 @@
+"""The top level holds what the README's reader expects, and nothing else."""
+
+import ast
+import subprocess
+
+from tests.project import ROOT
+
+EXPECTED = {
+    *(".ci", ".dvc", "data", "metrics", "stages", "tests"),
+    *("dvc.yaml", "dvc.lock", "params.yaml", "README.md", "LICENSE", "Makefile", "pyproject.toml"),
+    *("requirements.txt", "requirements.lock", "requirements-tools.txt", "requirements-tools.lock"),
+    *(".dvcignore", ".gitattributes", ".gitignore"),
+}
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, text=True, capture_output=True)
+    return listed.stdout.splitlines()
+
+
+def test_the_top_level_holds_the_expected_entries_and_only_these() -> None:
+    assert {name.partition("/")[0] for name in tracked()} == EXPECTED
+
+
+def test_locks_hold_hashes_and_no_address() -> None:
+    for name in ("requirements.lock", "requirements-tools.lock"):
+        text = (ROOT / name).read_text()
+        packages = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+        assert "://" not in text
+        assert all("==" in line and line.endswith("\\") for line in packages)
+        assert len({line.partition("==")[0] for line in packages}) == len(packages) > 20
+
+
+def test_every_module_and_public_function_of_the_stages_says_what_it_is() -> None:
+    for path in sorted((ROOT / "stages").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        assert ast.get_docstring(tree), path
+        for node in tree.body:
+            if (
+                isinstance(node, ast.FunctionDef | ast.ClassDef)
+                and not node.name.startswith("_")
+                and node.name != "main"
+            ):
+                assert ast.get_docstring(node), f"{path}: {node.name}"

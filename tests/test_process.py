@@ -1,0 +1,128 @@
+"""How a stage ends: one line on stderr for what a person can mend, a traceback for bugs, nothing half-written."""
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.files import replacing, write_csv, write_json
+from stages.process import InputError
+from tests.project import ROOT, Project
+
+MAIN = """
+import sys
+from pathlib import Path
+from stages import process
+from stages.files import replacing
+def main():
+    {body}
+sys.argv[0] = "/anywhere/train.py"
+process.run(main)
+"""
+
+
+def run(body: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", MAIN.format(body=body)], cwd=ROOT, text=True, capture_output=True)
+
+
+def our_lines(stderr: str) -> list[str]:
+    return [line for line in stderr.splitlines() if not line.startswith("environment: ")]
+
+
+def test_an_input_error_is_its_line_and_a_failure() -> None:
+    ended = run("raise process.InputError('x.npy: bad')")
+    assert ended.returncode == 1 and our_lines(ended.stderr) == ["train: x.npy: bad"]
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    ended = run("[][0]")
+    assert ended.returncode == 1 and "Traceback" in ended.stderr and "IndexError" in ended.stderr
+
+
+def test_another_operating_system_error_keeps_its_traceback() -> None:
+    assert "PermissionError" in run("raise PermissionError(13, 'no')").stderr
+
+
+def test_an_interruption_is_a_line_that_says_how_to_go_on() -> None:
+    ended = run("raise KeyboardInterrupt")
+    assert ended.returncode == 130
+    assert our_lines(ended.stderr)[-1].startswith("train: interrupted; `dvc repro` goes on")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        (disk / "out.npy").write_text("earlier")
+        body = f"with replacing(Path({str(disk / 'out.npy')!r})) as partial: partial.write_bytes(bytes(10**6))"
+        ended = run(body)
+        assert ended.returncode == 1
+        (line,) = our_lines(ended.stderr)
+        assert line == f"train: {disk}/out.npy: the disk is full; `make restore` brings back the last results"
+        assert (disk / "out.npy").read_text() == "earlier" and [entry.name for entry in disk.iterdir()] == ["out.npy"]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_an_output_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.json"
+    write_json(path, {"b": 1, "a": 0.5})
+    assert path.read_text() == '{\n  "b": 1,\n  "a": 0.5\n}\n'
+    with pytest.raises(ValueError, match="on purpose"), replacing(path) as partial:
+        partial.write_text("half")
+        raise ValueError("on purpose")
+    assert path.read_text().startswith("{") and [entry.name for entry in path.parent.iterdir()] == ["out.json"]
+    with pytest.raises(OSError, match=r"out\.json") as caught, replacing(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(path)
+
+
+def test_not_a_number_never_gets_into_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [{"epoch": 1, "loss": 1 / 3}, {"epoch": 2, "loss": 1e-9}])
+    assert (tmp_path / "a.csv").read_bytes() == b"epoch,loss\n1,0.333333\n2,0.000000\n"
+
+
+@pytest.mark.parametrize(
+    ("stage", "arguments", "message"),
+    [
+        ("ingest", "--raw raw", "nowhere.npz: no such file or folder (data.source in params.yaml)"),
+        ("prepare", "--raw nowhere --prepared p", "nowhere/x_train.npy: no such file"),
+        ("train", "--images x.npy --labels y.npy --model m.h5 --history h.csv", "x.npy: no such file"),
+        ("evaluate", "--model m --images x --labels y --metrics m.json --predictions p.csv", "x: no such file"),
+        ("predict_sample", "a.png --model nowhere.h5", "nowhere.h5: no such file; `dvc repro` trains it"),
+    ],
+)
+def test_every_stage_ends_bad_input_with_one_line_and_writes_nothing(
+    project: Project, stage: str, arguments: str, message: str
+) -> None:
+    project.set_param("data.source", "nowhere.npz")
+    before = sorted(project.root.rglob("*"))
+    ended = project.run("python", "-B", "-m", f"stages.{stage}", *arguments.split())
+    assert ended.returncode == 1 and our_lines(ended.stderr) == [f"{stage}: {message}"]
+    assert sorted(path for path in project.root.rglob("*") if "__pycache__" not in path.parts) == [
+        path for path in before if "__pycache__" not in path.parts
+    ]
+
+
+def test_a_network_too_large_for_the_images_is_one_line(project: Project) -> None:
+    project.set_param("model.filters", [4, 4, 4, 4])
+    ended = project.run("dvc", "repro")
+    assert ended.returncode != 0 and "Traceback" not in ended.stderr
+    assert (
+        "train: images of (28, 28, 1): too small for the network; before convolution 4 they measure 1" in ended.stderr
+    )
+
+
+def test_input_errors_are_not_caught_as_something_else() -> None:
+    assert issubclass(InputError, Exception) and not issubclass(InputError, ValueError | OSError)

@@ -1,0 +1,69 @@
+"""README.md: its numbers are those of the committed run, its commands exist and run."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from tests.project import ROOT, Project
+
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+# Set-up that the test environment stands on already, or that needs the network.
+NOT_RUN = ("python3 -m venv", ". .venv", "pip install", "dvc repro")
+
+
+def commands() -> list[str]:
+    """The lines of the shell blocks."""
+    return [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+
+
+def test_numbers_are_those_of_the_committed_metrics() -> None:
+    metrics = json.loads((ROOT / "metrics/test.json").read_text())
+    (row,) = re.findall(r"^\| this pipeline \|(.*)$", README, re.MULTILINE)
+    accuracy, loss, n, conditions = (cell.strip() for cell in row.strip("|").split("|"))
+    low, high = metrics["accuracy_low"], metrics["accuracy_high"]
+    assert accuracy == f"{metrics['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"
+    assert loss == f"{metrics['loss']:.4f}"
+    assert n == f"{metrics['n']:,}"
+    assert "57,562 parameters, 5 epochs, seed 1998" in conditions
+    assert f"then prints {metrics['accuracy']:.2%}".replace("%", " %") in README
+
+
+def test_every_make_target_that_is_named_exists_and_has_a_line_of_help() -> None:
+    named = set(re.findall(r"`?make ([a-z]+)", README)) - {"it"}
+    help_text = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True).stdout
+    assert named <= set(re.findall(r"^make ([a-z]+) ", help_text, re.MULTILINE))
+    assert set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)) == set(
+        re.findall(r"^make ([a-z]+) ", help_text, re.M)
+    )
+
+
+def test_every_path_that_is_named_exists_or_is_an_output() -> None:
+    paths = set(re.findall(r"`((?:data|stages|models|metrics|tests)/[\w./*-]+)`", README))
+    declared = (ROOT / "dvc.yaml").read_text()
+    for path in paths:
+        assert list(ROOT.glob(path)) or path.partition("*")[0] in declared, path
+
+
+def test_every_module_and_option_that_is_named_exists(reproduced: Project) -> None:
+    for command in commands():
+        if command.startswith("python -m"):
+            module = command.split()[2]
+            text = reproduced.run("python", "-m", module, "--help").stdout
+            assert text and all(option in text for option in re.findall(r" (--[a-z-]+)", command)), command
+
+
+@pytest.mark.slow
+def test_every_command_runs_as_written(project: Project) -> None:
+    from PIL import Image
+
+    Image.new("L", (28, 28)).save(project.root / "photo.png")
+    for command in commands():
+        if not command.startswith(NOT_RUN):
+            run = project.run(
+                "sh", "-c", command.replace("/path/to/shared/folder", str(project.root.parent / "shared"))
+            )
+            assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
