@@ -1,35 +1,46 @@
-"""The picture of one prediction."""
+"""The picture of one prediction: the steps on the way to it, side by side."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from stages.files import replacing
+from stages.samples import Sample
+
+MOST_TICKS = 20  # classes beyond this are too many to name each
 
 
-def draw_prediction(path: Path, image: NDArray[np.float32], probabilities: NDArray[np.float32], label: int) -> None:
-    """Write a PNG: the image beside a bar chart of its probabilities, titled with predicted and true label.
+def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any]) -> None:
+    """Write a PNG: what came, what was found in it, what the network sees, and the probability of each class.
 
     Args:
-        image: (rows, cols) in [0, 1].
-        probabilities: (classes,).
+        prediction: of the sample, as `prediction.describe` gives it.
     """
     matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
-    predicted = int(probabilities.argmax())
-    figure = Figure(figsize=(7, 3.2), dpi=100, layout="constrained")
-    seen, chances = figure.subplots(1, 2, width_ratios=(1, 1.6))
-    figure.suptitle(f"predicted {predicted}, label {label}")
-    seen.imshow(image, cmap="gray", vmin=0, vmax=1)
-    seen.set_axis_off()
+    rows, cols = sample.field.shape
+    pictures = {**sample.steps, f"what the network sees ({rows}x{cols})": sample.field}
+    figure = Figure(figsize=(3.2 * len(pictures) + 4.6, 3.8), dpi=100, layout="constrained")
+    *frames, chart = figure.subplots(1, len(pictures) + 1, width_ratios=[*[1] * len(pictures), 1.6])
+    for frame, (title, picture) in zip(frames, pictures.items(), strict=True):
+        frame.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        frame.set_title(title, fontsize=10)
+        frame.set_axis_off()
+
+    probabilities, predicted = prediction["probabilities"], prediction["predicted"]
     colors = ["tab:blue" if number == predicted else "lightgray" for number in range(len(probabilities))]
-    bars = chances.bar(range(len(probabilities)), probabilities, color=colors)
-    chances.bar_label(bars, [f"{value:.1%}" if value >= 0.001 else "" for value in probabilities], fontsize=8)
-    chances.set(xlabel="class", ylabel="probability", ylim=(0, 1.1))
-    if len(probabilities) <= 20:
-        chances.set_xticks(range(len(probabilities)))
-    chances.spines[["top", "right"]].set_visible(False)
+    bars = chart.bar(range(len(probabilities)), probabilities, color=colors)
+    chart.bar_label(bars, [f"{value:.0%}" if value >= 0.005 else "" for value in probabilities], fontsize=8)
+    chart.set(xlabel="class", ylabel="probability", ylim=(0, 1.1))
+    if len(probabilities) <= MOST_TICKS:
+        chart.set_xticks(range(len(probabilities)))
+    chart.spines[["top", "right"]].set_visible(False)
+
+    told = "nothing predicted" if predicted is None else f"predicted {predicted}"
+    title = told if sample.label is None else f"{told}, label {sample.label}"
+    if prediction["warning"]:
+        title += f" - warning: {prediction['warning']}"
+    figure.suptitle(title, color="tab:red" if prediction["warning"] else "black")
     with replacing(path) as partial:
         figure.savefig(partial, metadata={"Software": None})

@@ -61,8 +61,10 @@ def build_network(
 def save_network(network: keras.Sequential, path: Path, learning_rate: float) -> None:
     """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
 
-    The optimizer is a fresh one: training is over, and its moments would triple the file.
+    The optimizer is a fresh one: training is over, and its moments would triple the file. Its name is given, since
+    Keras would count up from "adam".
     """
-    network.compile(keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(learning_rate, name="adam")
+    network.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     with replacing(path) as partial:
         network.save(partial)

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import io
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ def run(main: Callable[[], None]) -> None:
     """
     name = Path(sys.argv[0]).stem
     _end_with_dvc()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the frame of Keras' summary
     try:
         main()
     except InputError as error:

@@ -65,7 +65,8 @@ class Training:
         """
         seed_dropout(self.network, self.seed, epoch)
         steps = -(-self.split // self.batch_size)
-        progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2)
+        figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
+        progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2, stateful_metrics=figures)
         loss, correct, seen = 0.0, 0.0, 0
         for number, rows in enumerate(epoch_batches(self.split, self.batch_size, self.seed, epoch), 1):
             losses, hits = self._step(tf.constant(self.images[rows]), tf.constant(self.labels[rows]))

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,6 +22,11 @@ BESIDES = {"params.yaml", ".resume"}
 def declared_paths(stage: str, kinds: tuple[str, ...]) -> set[str]:
     entries = [entry for kind in kinds for entry in stages()[stage].get(kind, [])]
     return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def resolved(path: str, values: dict[str, Any]) -> str:
+    """A dependency's path, looked up in the parameters where dvc.yaml says so: ${data.source}."""
+    return str(values[path[2:-1]]) if path.startswith("${") else path
 
 
 def test_the_stages_are_the_five_of_the_readme() -> None:
@@ -77,8 +83,8 @@ def test_the_files_that_a_run_opens_are_exactly_those_that_the_stage_declares(pr
     assert written - {path for path in written if path.startswith(".resume/")} == declared_paths(
         stage, ("outs", "metrics", "plots")
     )
-    source = load(project.root / "params.yaml")["data"]["source"]
-    dependencies = {path.replace("${data.source}", source) for path in declared_paths(stage, ("deps",))}
+    values = flatten(load(project.root / "params.yaml"))
+    dependencies = {resolved(path, values) for path in declared_paths(stage, ("deps",))}
     # The lock describes packages: train reads it for the key of its backup, the others only through what it installed.
     unread = set() if stage == "train" else {"requirements.lock"}
     own = declared_paths(stage, ("outs",))  # ingest checks what it has copied
@@ -126,8 +132,7 @@ def test_dvc_lock_matches_the_committed_tree() -> None:
     for stage, content in locked.items():
         assert content["cmd"] == stages()[stage]["cmd"].strip(), stage
         assert content["params"]["params.yaml"] == {key: values[key] for key in stages()[stage]["params"]}, stage
-        source = {path.replace("${data.source}", values["data.source"]) for path in stages()[stage]["deps"]}
-        assert {dep["path"] for dep in content["deps"]} == source, stage
+        assert {dep["path"] for dep in content["deps"]} == {resolved(path, values) for path in stages()[stage]["deps"]}
         for dep in content["deps"]:
             expected = made.get(dep["path"]) or md5(ROOT / dep["path"])
             assert dep["md5"] == expected, f"{stage} was not reproduced since {dep['path']} changed: `dvc repro`"

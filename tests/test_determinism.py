@@ -29,6 +29,7 @@ HOSTILE = {
     "LC_ALL": "tr_TR.UTF-8",
     "LANG": "tr_TR.UTF-8",
     "PYTHONHASHSEED": "12345",
+    "PYTHONIOENCODING": "ascii",
     "USER": "somebody-else",
     "LOGNAME": "somebody-else",
 }

@@ -58,7 +58,7 @@ def test_a_sharded_step_is_the_step_of_the_whole_batch(n: int) -> None:
     ours, reference = network(conv_dropout=0.0, dense_dropout=0.0), network(conv_dropout=0.0, dense_dropout=0.0)
     optimizer = keras.optimizers.SGD(0.5)
     loss, correct = sharded_step(ours, optimizer, 4)(tf.constant(IMAGES[:n]), tf.constant(LABELS[:n]))
-    reference.compile(keras.optimizers.SGD(0.5), "categorical_crossentropy", ["accuracy"])
+    reference.compile(keras.optimizers.SGD(0.5), loss="categorical_crossentropy", metrics=["accuracy"])
     expected_loss, expected_accuracy = reference.train_on_batch(IMAGES[:n], LABELS[:n])
     assert float(loss) / n == pytest.approx(float(expected_loss), rel=1e-5)
     assert float(correct) / n == pytest.approx(float(expected_accuracy))

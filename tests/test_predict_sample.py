@@ -1,0 +1,130 @@
+"""Predicting pictures: by hand, and as the stage's input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from stages.prediction import UNSURE, describe, in_words
+from stages.samples import Sample
+from tests.project import Project
+
+FIELD = np.full((28, 28), 0.5, np.float32)
+
+
+def draw_digit(path: Path, ink: int = 0, paper: int = 255) -> None:
+    """A 7 with a bar, by a pen, on paper."""
+    picture = Image.new("L", (200, 200), paper)
+    pen = ImageDraw.Draw(picture)
+    pen.line([(60, 50), (140, 50), (90, 150)], ink, 12, "curve")
+    pen.line([(85, 100), (125, 100)], ink, 10)
+    picture.save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "my pictures"
+    (folder / "more").mkdir(parents=True)
+    draw_digit(folder / "seven.png")
+    draw_digit(folder / "more/white on black.jpg", 255, 0)
+    Image.new("L", (100, 100), 255).save(folder / "blank.png")
+    (folder / "notes.txt").write_text("no picture, and not taken for one")
+    return folder
+
+
+def test_a_line_a_picture_for_files_and_folders_and_bad_ones_named_at_the_end_with_a_failure(
+    project: Project, pictures: Path
+) -> None:
+    broken = pictures / "broken.gif"
+    broken.write_bytes(b"GIF89a no more")
+    (pictures.parent / "empty").mkdir()
+    run = project.run(
+        "python",
+        "-m",
+        "stages.predict_sample",
+        str(pictures.parent / "empty"),
+        str(pictures),
+        str(pictures / "none.png"),
+    )
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    lines = run.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        str(pictures / name) for name in ("blank.png", "more/white on black.jpg", "seven.png")
+    ]
+    assert lines[0].endswith("? - no digit found")
+    errors = [line for line in run.stderr.splitlines() if line.startswith("predict_sample: ")]
+    assert len(errors) == 3
+    assert errors[0] == f"predict_sample: {pictures.parent / 'empty'}: no picture in this folder"
+    assert errors[1].startswith(f"predict_sample: {broken}: ")
+    assert errors[2] == f"predict_sample: {pictures / 'none.png'}: no such file"
+
+
+def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(project: Project, pictures: Path) -> None:
+    run = project.run("python", "-m", "stages.predict_sample", "--json", str(pictures))
+    assert run.returncode == 0, run.stderr
+    blank, light, dark = (json.loads(line) for line in run.stdout.splitlines())
+    assert blank["predicted"] is None and blank["warning"] == "no digit found"
+    assert dark.keys() == {"picture", "predicted", "probability", "probabilities", "warning", "note"}
+    assert dark["probability"] == max(dark["probabilities"]) and len(dark["probabilities"]) == 10
+    assert light["predicted"] == dark["predicted"]
+    assert np.allclose(light["probabilities"], dark["probabilities"], atol=0.1)
+
+
+def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_sample_alone(
+    project: Project, pictures: Path
+) -> None:
+    hostile = pictures / "a$(touch executed).png"
+    (pictures / "seven.png").rename(hostile)
+    project.set_param("predict.input", str(hostile))
+    assert project.reproduce() == ["predict-sample"]
+    prediction = json.loads((project.root / "metrics/prediction.json").read_text())
+    assert prediction["input"] == hostile.name and prediction["label"] is None and prediction["index"] is None
+    assert not (project.root / "executed").exists()
+    assert str(pictures) not in (project.root / "metrics/prediction.json").read_text()
+    wide = Image.open(project.root / "metrics/prediction.png").width
+    draw_digit(hostile, 80, 200)
+    assert project.reproduce() == ["predict-sample"]
+    assert project.reproduce() == []
+    assert wide > 1000  # the steps side by side
+
+
+def test_other_preprocessing_reruns_predict_sample_alone(project: Project) -> None:
+    project.set_param("predict.preprocessing", "plain")
+    assert project.reproduce() == ["predict-sample"]
+
+
+def test_a_sample_that_is_not_there_is_one_clear_line(project: Project) -> None:
+    project.set_param("predict.index", 200)
+    run = project.run("dvc", "repro")
+    assert run.returncode != 0
+    expected = "predict_sample: params.yaml: predict.index = 200: must be from 0 to 199 (data/prepared/x_test.npy)"
+    assert expected in run.stderr.splitlines()
+
+
+def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:
+    return describe(Sample(**{"field": FIELD, **sample}), probabilities)
+
+
+def test_an_unsure_network_is_said_to_be_so() -> None:
+    assert described([UNSURE - 0.01, 0.41])["warning"] == "the network is unsure"
+    assert described([0.3, 0.7])["warning"] is None
+
+
+def test_what_the_picture_warns_of_goes_before_what_the_network_does() -> None:
+    assert described([0.5, 0.5], warning="several separate glyphs")["warning"] == "several separate glyphs"
+
+
+def test_an_empty_field_is_never_predicted() -> None:
+    empty = described([0.01, 0.99], field=FIELD * 0, warning="no digit found")
+    assert empty["predicted"] is None and empty["probability"] is None
+    assert in_words(empty, None) == "? - no digit found"
+
+
+def test_a_prediction_in_words_has_its_probability_warning_and_note() -> None:
+    assert in_words(described([0.123, 0.877]), None) == "1 (87.7 %)"
+    assert (
+        in_words(described([0.5, 0.5]), "first of 3 frames") == "0 (50.0 %) - the network is unsure - first of 3 frames"
+    )
