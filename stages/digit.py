@@ -23,19 +23,21 @@ THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider;
 OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
 
 EIGHT = np.ones((3, 3), bool)  # neighbours by side and corner
+RECTANGULAR = 0.85  # share of the smallest rectangle around it; a fat 0, an ellipse, has 0.79
 THUMBNAIL = 160  # enough to tell paper from table, and ink from paper
 NEIGHBOURHOOD = 0.6  # of the picture, whose mean is compared with each pixel to tell dark ink from light
 WINDOWS = 0.08, 0.35  # of the shorter side: background is what is left when darker things narrower than this are filled
 CORE = 0.7  # of the darkest ink: what is surely pen rather than shadow, to measure its width by
 STROKES = 1.5  # background window over the pen's width, so that the window fills strokes but keeps shadows
 DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not count
+FINE, GRAIN = 0.0012, 0.007  # of the longer side: averaged over, half width; finer than any pen; as coarse as noise
 OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
 FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that has pixels above it
 LEAST_CONTRAST = 0.04  # threshold below which nothing was written (a pencil gives about 0.15)
 NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
 REACH = 0.3  # of the digit's size: pieces no farther than half of this from each other are one digit
 SPECK = 0.02  # of the digit's ink: smaller pieces are dirt
-SMALLEST = 0.04  # of the picture's longer side: what is smaller is dirt
+SMALLEST, SMALLEST_AT_EDGE = 0.04, 0.15  # of the picture's longer side: what is smaller is dirt, or the end of a line
 HOLES = 20  # more of them than a digit's strokes enclose, some pinholes allowed: paper grain, a grid
 SHARE = 0.3  # of all ink: a digit has more, or the paper's grain is what was found
 AT_EDGE = 0.1  # weight of what touches the picture's edge: a digit may, but paper edges and fingers do so more often
@@ -57,10 +59,11 @@ def find_digit(gray: Gray) -> Digit:
     level = dividing_level(ink, 0.5 * float(np.percentile(ink, DARKEST)))
     written = without_lines(ink >= FAINT * level)
     strong = written & (ink >= level)
-    rest = float(ink[~written].mean(dtype=np.float64)) if not written.all() else 0.0
-    if not strong.any() or level < max(LEAST_CONTRAST, NOISE * rest):
+    if not strong.any() or level < LEAST_CONTRAST:
         return Digit(ink, np.zeros(ink.shape, bool), "no digit found")
     mask, warning = choose(written, strong)
+    if level < NOISE * float(ink[~mask].mean(dtype=np.float64)):
+        warning = "no digit found"
     return Digit(np.clip(ink / (2 * level), 0, 1), mask, warning)
 
 
@@ -106,8 +109,7 @@ def has_dark_ink(gray: Gray) -> bool:
 
 def find_ink(gray: Gray) -> Gray:
     """How much darker than its background each pixel is, in [0, 1], whatever the light; the ink is the dark."""
-    if max(gray.shape) >= 400:  # at full working size a pixel is finer than any pen
-        gray = ndimage.uniform_filter(gray, 3, mode="nearest")
+    gray = smooth(gray, FINE)
     smallest, largest = (part * min(gray.shape) for part in WINDOWS)
     ink = darkness(gray, largest)
     core = ink >= CORE * float(np.percentile(ink, DARKEST))
@@ -115,10 +117,15 @@ def find_ink(gray: Gray) -> Gray:
     return darkness(gray, window) if window < largest else ink
 
 
+def smooth(gray: Gray, radius: float) -> Gray:
+    """Averaged over a square; radius is a part of the picture's longer side."""
+    return ndimage.uniform_filter(gray, 2 * round(radius * max(gray.shape)) + 1, mode="nearest")
+
+
 def darkness(gray: Gray, window: float) -> Gray:
     """1 - gray/background; the background is a closing, which keeps the edges of wide things such as shadows."""
     size = max(3, int(window))
-    background = ndimage.grey_closing(gray, size=(size, size), mode="nearest")
+    background = ndimage.grey_closing(smooth(gray, GRAIN), size=(size, size), mode="nearest")
     return np.clip(1 - (gray + OFFSET) / (background + OFFSET), 0, 1)
 
 
@@ -147,16 +154,14 @@ def without_table(gray: Gray) -> Gray:
         labels, _ = ndimage.label(side)
         part = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
         sheet = ndimage.binary_fill_holes(part)
-        area, ink = sheet.sum(), 1 - part.sum() / sheet.sum()
-        inscribed = ndimage.distance_transform_edt(np.pad(part, 1)).max() / np.sqrt(area)
+        area, ink = sheet.sum(), (sheet & ~side).sum() / sheet.sum()
         rim = sheet & ~ndimage.binary_erosion(sheet, border_value=1)
         step = abs(float(small[side].mean(dtype=np.float64) - small[~side].mean(dtype=np.float64)))
         if (
             on_edge(part) < 0.5
             and area > 0.2 * part.size
-            and area > 0.7 * part[span(part)].size  # 0.72 for a square turned by 12 degrees
-            and inscribed > 0.225  # even a fat 0 or 8 stays under it nearly always
-            and 0.003 < ink < 0.1
+            and rectangularity(sheet) > RECTANGULAR
+            and 0.003 < ink < 0.2
             and np.median(ndimage.morphological_gradient(small, size=(5, 5))[rim]) > 0.6 * step  # light fades slowly
         ):
             inside = resize(
@@ -164,6 +169,14 @@ def without_table(gray: Gray) -> Gray:
             )
             return np.where(inside > 0.5, gray, np.median(gray[inside > 0.5])).astype(np.float32)
     return gray
+
+
+def rectangularity(region: Mask) -> float:
+    """The region's share of the smallest rectangle around it, at any angle."""
+    ys, xs = np.nonzero(region & ~ndimage.binary_erosion(region))
+    slopes = np.arange(-10, 11)[:, None] / 10
+    across, along = np.ptp(xs + slopes * ys, axis=1), np.ptp(ys - slopes * xs, axis=1)
+    return float(region.sum() / ((across + 1) * (along + 1) / (1 + slopes[:, 0] ** 2)).min())
 
 
 def without_lines(written: Mask) -> Mask:
@@ -220,8 +233,9 @@ def choose(written: Mask, strong: Mask) -> tuple[Mask, str | None]:
     ]
     beside = [k for k in tall if k != main and (k not in own or apart(boxes[k][1], boxes[main][1]))]
     scattered = mass[main] < SHARE * mass.sum() and not beside
-    if size < SMALLEST * max(written.shape) or scattered or ndimage.label(~mask)[1] > HOLES:
-        return np.zeros_like(mask), "no digit found"
+    least = SMALLEST if inside[main] else SMALLEST_AT_EDGE
+    if size < least * max(written.shape) or scattered or ndimage.label(~mask)[1] > HOLES:
+        return mask, "no digit found"
     return mask, "several separate glyphs" if beside else None
 
 

@@ -9,6 +9,7 @@ from stages.files import DECIMALS
 from stages.inference import loss_and_accuracy
 
 Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
+CALIBRATION_BINS = 15
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
@@ -19,11 +20,34 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     return (centre - reach) / scale, (centre + reach) / scale
 
 
+def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> float:
+    """The expected calibration error (Guo et al. 2017): how far confidence and accuracy lie apart, in 15 equal bins.
+
+    Args:
+        probabilities: (n, classes).
+        labels: one-hot (n, classes).
+
+    Returns:
+        The mean over the images of |accuracy - confidence| of their bin, in [0, 1].
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == labels.argmax(axis=1)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, correct - confidence, CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
 def grade(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> dict[str, float]:
-    """The metrics of a test set: accuracy and its 95 % interval, loss, and the number of images n."""
+    """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images."""
     loss, accuracy = loss_and_accuracy(probabilities, labels)
     low, high = wilson_interval(accuracy, len(labels))
-    metrics = {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high, "loss": loss}
+    metrics = {
+        "accuracy": accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "calibration_error": calibration_error(probabilities, labels),
+        "loss": loss,
+    }
     return {name: round(value, DECIMALS) for name, value in metrics.items()} | {"n": len(labels)}
 
 

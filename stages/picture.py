@@ -103,12 +103,12 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
 def decode(path: Path) -> tuple[Image.Image, str | None]:
     """The first frame as 8-bit RGBA, upright, longest side at most 800. Raises whatever Pillow raises."""
     with Image.open(path) as image:
-        frames = getattr(image, "n_frames", 1)
-        turn = TRANSPOSE.get(image.getexif().get(274, 1))
         if image.width * image.height > MOST_PIXELS:
             raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first")
         if max(image.size) < SMALLEST_SIDE:
             raise InputError(f"{path}: {image.width}x{image.height} pixels are too few to hold a digit")
+        frames = getattr(image, "n_frames", 1)
+        turn = TRANSPOSE.get(image.getexif().get(274, 1))
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG decodes straight to 1/2, 1/4 or 1/8 of its size
         image.load()
         factor = max(1, max(image.size) // WORKING_SIDE)

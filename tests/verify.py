@@ -16,7 +16,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
+from PIL import Image
 
 from tests.project import ROOT, Project, make_project
 
@@ -91,14 +94,14 @@ def verify_recorded(folder: Path, cores: int | None) -> bool:
 
 def verify_emulated(folder: Path, cpu: str) -> bool:
     """Run a small real data set on this CPU and on an emulated one, and compare."""
-    import numpy as np
-
     qemu = shutil.which("qemu-x86_64")
     if qemu is None:
         sys.exit("verify: CPU needs qemu-x86_64, which is not installed (Debian package qemu-user)")
     with np.load(ROOT / "data/mnist.npz") as archive:
         arrays = {name: archive[name][: 2000 if "train" in name else 500] for name in archive.files}
     native = make_project(folder / "native", arrays)
+    photograph(arrays["x_test"][0], native.root / "data/sample.png")
+    native.set_param("predict.input", "data/sample.png")  # it takes more ways through the code than a test image
     emulated = Project(Path(shutil.copytree(native.root, folder / "emulated")))
     shims = folder / "bin"
     shims.mkdir()
@@ -117,6 +120,13 @@ def verify_emulated(folder: Path, cpu: str) -> bool:
     if not proven:
         print("verify: NOT PROVEN: not every stage was seen to run under the emulator, and only there")
     return matches and proven
+
+
+def photograph(image: NDArray[np.uint8], path: Path) -> None:
+    """Save an MNIST image as a person would send it: dark ink on gray paper, larger, unevenly lit."""
+    paper = np.asarray(Image.fromarray(image).resize((420, 420), Image.Resampling.BICUBIC), np.float64)
+    light = np.linspace(1, 0.6, 420)
+    Image.fromarray(np.uint8((220 - 160 * paper / 255) * light)).save(path)
 
 
 def run_watched(project: Project) -> dict[str, set[str]]:
