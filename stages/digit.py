@@ -2,36 +2,33 @@
 
 The field follows MNIST's authors (LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document
 recognition, 1998): the bilevel digit, keeping its aspect, in a 20x20 box, anti-aliased, its centre of mass at the
-centre of 28x28. Everything before that is about what a camera or a paint program adds: light, paper, lines, noise.
-
-Lengths are fractions of the picture or of the digit, since pictures come in any size. Only operations whose results
-are equal to the bit on every CPU are used: no BLAS, no exp, log or power (so box filters, not Gaussian ones).
+centre of 28x28. What a camera or a paint program adds before that is taken away by `ink`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-Gray = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from stages.ink import (
+    DARKEST,
+    EIGHT,
+    Gray,
+    Mask,
+    dividing_level,
+    find_ink,
+    has_dark_ink,
+    resize,
+    span,
+    without_lines,
+    without_table,
+)
 
 BOX = 20 / 28  # of the field's shorter side, as in MNIST
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
 OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
 
-EIGHT = np.ones((3, 3), bool)  # neighbours by side and corner
-RECTANGULAR = 0.85  # share of the smallest rectangle around it; a fat 0, an ellipse, has 0.79
-THUMBNAIL = 160  # enough to tell paper from table, and ink from paper
-NEIGHBOURHOOD = 0.6  # of the picture, whose mean is compared with each pixel to tell dark ink from light
-WINDOWS = 0.08, 0.35  # of the shorter side: background is what is left when darker things narrower than this are filled
-CORE = 0.7  # of the darkest ink: what is surely pen rather than shadow, to measure its width by
-STROKES = 1.5  # background window over the pen's width, so that the window fills strokes but keeps shadows
-DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not count
-FINE, GRAIN = 0.0012, 0.007  # of the longer side: averaged over, half width; finer than any pen; as coarse as noise
-OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
 FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that has pixels above it
 LEAST_CONTRAST = 0.04  # threshold below which nothing was written (a pencil gives about 0.15)
 NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
@@ -41,6 +38,8 @@ SMALLEST, SMALLEST_AT_EDGE = 0.04, 0.15  # of the picture's longer side: what is
 HOLES = 20  # more of them than a digit's strokes enclose, some pinholes allowed: paper grain, a grid
 SHARE = 0.3  # of all ink: a digit has more, or the paper's grain is what was found
 AT_EDGE = 0.1  # weight of what touches the picture's edge: a digit may, but paper edges and fingers do so more often
+
+DOUBTFUL = "this may be no digit"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def find_digit(gray: Gray) -> Digit:
         return Digit(ink, np.zeros(ink.shape, bool), "no digit found")
     mask, warning = choose(written, strong)
     if level < NOISE * float(ink[~mask].mean(dtype=np.float64)):
-        warning = "no digit found"
+        warning = DOUBTFUL
     return Digit(np.clip(ink / (2 * level), 0, 1), mask, warning)
 
 
@@ -82,9 +81,8 @@ def fit_field(digit: Digit, rows: int, cols: int) -> Gray:
     stroke = np.pad(ink >= 0.5, side // 4)
     if not stroke.any():
         return field
-    width = (
-        4 * float(ndimage.distance_transform_edt(stroke)[stroke].mean(dtype=np.float64)) - 2
-    )  # a bar's mean depth is w/4 + 1/2
+    depth = float(ndimage.distance_transform_edt(stroke)[stroke].mean(dtype=np.float64))
+    width = 4 * depth - 2  # the mean depth of a bar of width w is w/4 + 1/2
     grow = (THINNEST * side - width) / (2 - 2 * THINNEST)  # the digit grows too and is shrunk into the box again
     if grow > 0:
         stroke = ndimage.distance_transform_edt(~stroke) <= grow
@@ -97,119 +95,6 @@ def fit_field(digit: Digit, rows: int, cols: int) -> Gray:
     left = min(max(round(cols / 2 - x), 0), cols - cut.shape[1])
     field[top : top + cut.shape[0], left : left + cut.shape[1]] = np.clip(cut, 0, 1)
     return field
-
-
-def has_dark_ink(gray: Gray) -> bool:
-    """Strokes are narrow, so they depart far from their surroundings, and the background a little: skewness tells."""
-    small = thumbnail(gray, THUMBNAIL)
-    size = int(NEIGHBOURHOOD * max(small.shape)) | 1
-    departure = small - ndimage.uniform_filter(small, size, mode="nearest")
-    return bool((departure * departure * departure).mean(dtype=np.float64) <= 0)
-
-
-def find_ink(gray: Gray) -> Gray:
-    """How much darker than its background each pixel is, in [0, 1], whatever the light; the ink is the dark."""
-    gray = smooth(gray, FINE)
-    smallest, largest = (part * min(gray.shape) for part in WINDOWS)
-    ink = darkness(gray, largest)
-    core = ink >= CORE * float(np.percentile(ink, DARKEST))
-    window = max(smallest, STROKES * 2 * float(ndimage.distance_transform_edt(core).max()))
-    return darkness(gray, window) if window < largest else ink
-
-
-def smooth(gray: Gray, radius: float) -> Gray:
-    """Averaged over a square; radius is a part of the picture's longer side."""
-    return ndimage.uniform_filter(gray, 2 * round(radius * max(gray.shape)) + 1, mode="nearest")
-
-
-def darkness(gray: Gray, window: float) -> Gray:
-    """1 - gray/background; the background is a closing, which keeps the edges of wide things such as shadows."""
-    size = max(3, int(window))
-    background = ndimage.grey_closing(smooth(gray, GRAIN), size=(size, size), mode="nearest")
-    return np.clip(1 - (gray + OFFSET) / (background + OFFSET), 0, 1)
-
-
-def dividing_level(values: Gray, level: float) -> float:
-    """Halfway between the means on its two sides (Ridler and Calvard 1978), by iteration from a first level."""
-    for _ in range(30):
-        high = values > level
-        if not high.any() or high.all():
-            break
-        level, last = 0.5 * float(values[high].mean(dtype=np.float64) + values[~high].mean(dtype=np.float64)), level
-        if abs(level - last) < 1e-4:
-            break
-    return level
-
-
-def without_table(gray: Gray) -> Gray:
-    """Paint over what surrounds a sheet of paper, or is outside a frame, in the sheet's own tone.
-
-    A sheet is a compact region away from most of the picture's edge, sharply bounded, with ink (holes) in it.
-    """
-    small = thumbnail(gray, THUMBNAIL)
-    level = dividing_level(small, float(small.mean(dtype=np.float64)))
-    for side in (small > level, small <= level):
-        if not side.any() or side.all():
-            continue
-        labels, _ = ndimage.label(side)
-        part = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-        sheet = ndimage.binary_fill_holes(part)
-        area, ink = sheet.sum(), (sheet & ~side).sum() / sheet.sum()
-        rim = sheet & ~ndimage.binary_erosion(sheet, border_value=1)
-        step = abs(float(small[side].mean(dtype=np.float64) - small[~side].mean(dtype=np.float64)))
-        if (
-            on_edge(part) < 0.5
-            and area > 0.2 * part.size
-            and rectangularity(sheet) > RECTANGULAR
-            and 0.003 < ink < 0.2
-            and np.median(ndimage.morphological_gradient(small, size=(5, 5))[rim]) > 0.6 * step  # light fades slowly
-        ):
-            inside = resize(
-                ndimage.binary_erosion(sheet, EIGHT, 2).astype(np.float32), gray.shape, Image.Resampling.NEAREST
-            )
-            return np.where(inside > 0.5, gray, np.median(gray[inside > 0.5])).astype(np.float32)
-    return gray
-
-
-def rectangularity(region: Mask) -> float:
-    """The region's share of the smallest rectangle around it, at any angle."""
-    ys, xs = np.nonzero(region & ~ndimage.binary_erosion(region))
-    slopes = np.arange(-10, 11)[:, None] / 10
-    across, along = np.ptp(xs + slopes * ys, axis=1), np.ptp(ys - slopes * xs, axis=1)
-    return float(region.sum() / ((across + 1) * (along + 1) / (1 + slopes[:, 0] ** 2)).min())
-
-
-def without_lines(written: Mask) -> Mask:
-    """Without ruled or grid lines, but with an upright line that is all there is: that is a 1."""
-    level, upright = level_lines(written), level_lines(written.T).T
-    rest = written & ~(level | upright)
-    pieces = ndimage.find_objects(ndimage.label(rest, EIGHT)[0])
-    largest = max((max(ys.stop - ys.start, xs.stop - xs.start) for ys, xs in pieces), default=0)
-    return rest if largest >= 0.1 * max(written.shape) or level.any() else written
-
-
-def level_lines(written: Mask) -> Mask:
-    """Pixels of nearly level, thin lines that run from edge to edge; where a stroke crosses them it stays."""
-    small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), 400) > 0.3, size=3)
-    rows, columns = np.indices(small.shape)
-    margin = max(1, small.shape[1] // 10)
-    on_line, thickest = np.zeros_like(small), 0
-    for slope in range(-12, 13):  # in steps of 0.005, so up to 3.4 degrees
-        drop = np.rint(slope * 0.005 * columns).astype(int)
-        level = small[np.clip(rows + drop, 0, len(small) - 1), columns]
-        line = (level.mean(1) > 0.7) & (level[:, :margin].mean(1) > 0.5) & (level[:, -margin:].mean(1) > 0.5)
-        counts = np.bincount(ndimage.label(line)[0])[1:]
-        runs = np.where(counts <= 0.03 * max(small.shape) + 2, counts, 0)
-        line = np.concatenate([[False], runs > 0])[ndimage.label(line)[0]]
-        thickest = max(thickest, int(runs.max(initial=0)))
-        on_line |= line[np.clip(rows - drop, 0, len(small) - 1)]
-    if not thickest:
-        return np.zeros_like(written)
-    on_line = resize(on_line.astype(np.float32), written.shape, Image.Resampling.NEAREST) > 0.5
-    tall = max(3, int((thickest + 1) * written.shape[0] / len(small)))
-    padded = np.pad(written, ((tall, tall), (0, 0)), mode="edge")
-    strokes = ndimage.binary_opening(padded, np.ones((tall, 1)))[tall:-tall]
-    return written & on_line & ~strokes
 
 
 def choose(written: Mask, strong: Mask) -> tuple[Mask, str | None]:
@@ -235,7 +120,7 @@ def choose(written: Mask, strong: Mask) -> tuple[Mask, str | None]:
     scattered = mass[main] < SHARE * mass.sum() and not beside
     least = SMALLEST if inside[main] else SMALLEST_AT_EDGE
     if size < least * max(written.shape) or scattered or ndimage.label(~mask)[1] > HOLES:
-        return mask, "no digit found"
+        return mask, DOUBTFUL
     return mask, "several separate glyphs" if beside else None
 
 
@@ -244,29 +129,7 @@ def apart(one: slice, other: slice) -> bool:
     return bool(one.stop <= other.start or other.stop <= one.start)
 
 
-def on_edge(mask: Mask) -> float:
-    """The share of the picture's outermost pixels that are set."""
-    return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
-
-
-def span(mask: Mask) -> tuple[slice, slice]:
-    """The bounding box of what is set, which must be something."""
-    ys, xs = ndimage.find_objects(mask.astype(np.int8))[0]
-    return ys, xs
-
-
 def extent(mask: Mask) -> tuple[int, int]:
     """Height and width of the bounding box."""
     ys, xs = span(mask)
     return ys.stop - ys.start, xs.stop - xs.start
-
-
-def thumbnail(gray: Gray, side: int) -> Gray:
-    """Reduced so that the longer side is at most so many pixels."""
-    scale = min(1.0, side / max(gray.shape))
-    return resize(gray, (round(gray.shape[0] * scale), round(gray.shape[1] * scale)), Image.Resampling.BOX)
-
-
-def resize(gray: Gray, shape: tuple[int, ...], method: Image.Resampling) -> Gray:
-    """Resampled by Pillow, which averages over the source when it reduces."""
-    return np.asarray(Image.fromarray(gray).resize((max(1, shape[1]), max(1, shape[0])), method))

@@ -18,9 +18,7 @@ from stages.process import InputError
 WORKING_SIDE = 800  # longest side the digit is looked for at: a pen of 1/400 of the picture is still 2 pixels wide
 MOST_PIXELS = 64_000_000  # a progressive JPEG of so many takes 380 MB to decode, an RGB picture 260 MB
 SMALLEST_SIDE = 8  # pixels of the longer side below which nobody could tell digits apart
-STRIP_ROWS = (
-    16  # times the reduction: rows converted at a time, since converting a large picture whole would double its memory
-)
+STRIP_ROWS = 16  # of the reduced picture, converted at a time: converting a large one whole would double its memory
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to gray
 TRANSPOSE = {  # EXIF orientation (tag 274) to what undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,7 +36,7 @@ class Picture:
     """A picture on its way to the network: what came, what was found, what the network sees.
 
     original, found: uint8 (h, w, 3), longest side at most 800; `found` marks the ink taken for the digit in red.
-    field: float32 (rows, cols), white on black in [0, 1]; from `plain_picture` with 3 channels (rows, cols, 3).
+    field: float32 (rows, cols), white on black in [0, 1].
     warning: why the prediction may be worthless, in a few words. note: what else a person should know.
     """
 
@@ -59,18 +57,14 @@ def digit_picture(path: Path, rows: int = 28, cols: int = 28) -> Picture:
     return Picture(shown, marked, fit_field(digit, rows, cols), digit.warning, note)
 
 
-def plain_picture(path: Path, rows: int, cols: int, channels: int = 1) -> Picture:
+def plain_picture(path: Path, rows: int, cols: int) -> Picture:
     """The whole picture resized (anti-aliased) to rows x cols, for networks not trained on centred glyphs.
 
     Raises InputError.
     """
     rgb, note = read_picture(path)
-    planes = rgb if channels == 3 else luma(rgb)[..., None]
-    resized = [
-        Image.fromarray(plane).resize((cols, rows), Image.Resampling.BICUBIC) for plane in np.moveaxis(planes, 2, 0)
-    ]
-    field = np.clip(np.stack([np.asarray(plane) for plane in resized], axis=2), 0, 1)
-    return Picture(to_bytes(rgb), to_bytes(rgb), field if channels == 3 else field[..., 0], None, note)
+    resized = Image.fromarray(luma(rgb)).resize((cols, rows), Image.Resampling.BICUBIC)
+    return Picture(to_bytes(rgb), to_bytes(rgb), np.clip(np.asarray(resized), 0, 1), None, note)
 
 
 def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
@@ -78,7 +72,6 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
 
     Raises InputError, one line that names the file, for whatever cannot be read.
     """
-    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
     if not path.exists():
@@ -94,7 +87,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
         raise InputError(f"{path}: not a picture of a kind Pillow reads (save it as PNG or JPEG)") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first") from None
-    except Exception as error:
+    except Exception as error:  # damaged files raise a dozen types in Pillow's decoders
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: damaged picture ({reason})") from None
     return on_background(image), note

@@ -106,6 +106,7 @@ def test_a_parameter_reruns_exactly_the_stages_that_it_reaches(
         ("stages/samples.py", ["predict-sample"]),
         ("stages/picture.py", ["predict-sample"]),
         ("stages/digit.py", ["predict-sample"]),
+        ("stages/ink.py", ["predict-sample"]),
         ("stages/preflight.py", []),
         ("requirements.lock", ALL[1:]),
         ("requirements-tools.lock", []),
