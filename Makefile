@@ -3,6 +3,10 @@
 SHELL := /bin/sh
 # DVC's commands and the stages' `python` must be those of the environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Packages and modules must be the locked ones and ours, wherever a user's Python looks otherwise.
+unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
+# A DVC that was killed while it wrote this file leaves it empty, and then refuses every run.
+UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 INSTALLED := .venv/.installed
 
 .PHONY: help install repro test lint verify bench restore lock clean
@@ -28,6 +32,7 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 
 repro: install  ## run the stages whose inputs changed, then show the results
 	@python -m stages.preflight
+	@$(UNLOCK)
 	@dvc repro
 	@echo
 	@echo "The results. (DVC skips a stage when its inputs are, byte for byte, those that the results"
@@ -51,8 +56,9 @@ bench: install  ## speed and memory beside plain Keras, as ratios
 	@python -m tests.bench
 
 restore: install  ## bring back the results of the last commit after a failed run
-	@git restore dvc.lock metrics
-	@dvc checkout --allow-missing
+	@$(UNLOCK)
+	@git restore --source=HEAD --staged --worktree dvc.lock metrics
+	@dvc checkout --force --allow-missing
 
 lock: install  ## resolve requirements*.txt anew into the two lock files
 	@uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

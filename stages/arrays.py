@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.process import InputError
+from stages.process import InputError, reason
 
 CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
 
@@ -34,16 +34,16 @@ def open_array(path: Path, name: str = "") -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # np.load has no error of its own: a damaged header raises whatever its parser does
-        raise InputError(f"{name}: not a readable .npy array: {' '.join(str(error).split())}") from error
+        raise InputError(f"{name}: not a readable .npy array: {reason(error)}") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{name}: is an .npz archive, must be a single .npy array")
     return np.asarray(array)  # the plain view: slicing np.memmap itself is slow
 
 
-def chunks(array: NDArray[Any]) -> Iterator[slice]:
-    """Slices of rows that cover `array`, each of about CHUNK_BYTES."""
-    rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+def chunks(array: NDArray[Any], row_bytes: int = 0) -> Iterator[slice]:
+    """Slices of rows that cover `array`, each of about CHUNK_BYTES: its own, or of what a row is turned into."""
+    rows = max(1, CHUNK_BYTES // max(1, row_bytes, array[:1].nbytes))
     for start in range(0, len(array), rows):
         yield slice(start, start + rows)
 

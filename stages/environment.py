@@ -4,7 +4,10 @@ import os
 import sys
 
 # Whole families, since each release adds variables: KERAS_MAX_EPOCHS=1 once turned three epochs into one in silence.
-CLEARED_PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "KERAS_", "NPY_", "OPENBLAS_", "OMP_", "MKL_", "MPL")
+CLEARED_PREFIXES = (
+    *("TF_", "XLA_", "ONEDNN_", "DNNL_", "KERAS_", "NPY_", "OPENBLAS_", "OMP_", "MKL_"),  # what is computed
+    *("HDF5_", "H5PY_", "MPL", "FREETYPE_"),  # how it is written and drawn
+)
 
 # TF_CONFIG names the machines of a cluster: it says where to compute, not what.
 KEPT = ("TF_CONFIG",)

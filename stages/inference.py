@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from stages.process import InputError
+
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
 
@@ -40,9 +42,15 @@ def predict_probabilities(forward: Forward, images: NDArray[np.float32]) -> NDAr
 
     Returns:
         Probabilities, float32 (n, classes).
+
+    Raises:
+        InputError: they are not all finite.
     """
     batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
-    return np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
+    probabilities = np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
+    if not np.isfinite(probabilities).all():
+        raise InputError("the model answers with what are no finite numbers: its file is damaged, or training diverged")
+    return probabilities
 
 
 def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> tuple[float, float]:

@@ -7,9 +7,7 @@ the four as .npy files.
 """
 
 import argparse
-import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import IO
 from stages import process
 from stages.files import replacing
 from stages.params import file_name, read_params
-from stages.process import InputError
+from stages.process import InputError, reason
 
 PARAMS = {"data.source": file_name()}
 
@@ -30,25 +28,50 @@ def open_source(source: Path) -> Iterator[dict[str, IO[bytes]]]:
     """Open the four .npy streams of a data source, whatever its kind.
 
     Raises:
-        InputError: the source, or one of the four in it, is missing or damaged, or the source is of no known kind.
+        InputError: the source, or one of the four in it, is missing or cannot be opened, or it is of no known kind.
     """
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder (data.source in params.yaml)")
+    with ExitStack() as stack:
+        if source.is_dir():
+            streams = {name: stack.enter_context(_open_file(source / f"{name}.npy")) for name in NAMES}
+        elif zipfile.is_zipfile(source):
+            streams = {name: stack.enter_context(_open_member(source, f"{name}.npy")) for name in NAMES}
+        else:
+            raise InputError(f"{source}: must be an .npz archive or a folder of .npy files")
+        yield streams
+
+
+def _open_file(path: Path) -> IO[bytes]:
     try:
-        with ExitStack() as stack:
-            if source.is_dir():
-                yield {name: stack.enter_context((source / f"{name}.npy").open("rb")) for name in NAMES}
-            elif zipfile.is_zipfile(source):
-                archive = stack.enter_context(zipfile.ZipFile(source))
-                yield {name: stack.enter_context(archive.open(f"{name}.npy")) for name in NAMES}
-            elif source.exists():
-                raise InputError(f"{source}: must be an .npz archive or a folder of .npy files")
-            else:
-                raise InputError(f"{source}: no such file or folder (data.source in params.yaml)")
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename}: no such file; a data folder holds {', '.join(NAMES)} as .npy") from error
-    except KeyError as error:
-        raise InputError(f"{source}: {error.args[0]}; a data archive holds {', '.join(NAMES)}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{source}: damaged or unsupported archive: {error}") from error
+        return path.open("rb")
+    except OSError as error:
+        message = f"{path}: {str(error.strerror).lower()}; a data folder holds {', '.join(NAMES)} as .npy"
+        raise InputError(message) from error
+
+
+def _open_member(archive: Path, name: str) -> IO[bytes]:
+    try:
+        return zipfile.ZipFile(archive).open(name)
+    except Exception as error:  # a damaged archive raises whatever the directory's parser stumbles over
+        message = f"{archive}: {reason(error)}; a data archive holds {', '.join(NAMES)} as .npy"
+        raise InputError(message) from error
+
+
+def copy(stream: IO[bytes], output: IO[bytes], name: str) -> None:
+    """Copy a stream; errors of reading are the source's, errors of writing are the disk's.
+
+    Raises:
+        InputError: the stream is damaged.
+    """
+    while True:
+        try:
+            block = stream.read(1 << 20)
+        except Exception as error:  # the decompressors have no error in common
+            raise InputError(f"{name}: damaged archive: {reason(error)}") from error
+        if not block:
+            return
+        output.write(block)
 
 
 def ingest(source: Path, raw: Path) -> None:
@@ -63,7 +86,7 @@ def ingest(source: Path, raw: Path) -> None:
         for name, stream in streams.items():
             partial = outputs.enter_context(replacing(raw / f"{name}.npy"))
             with partial.open("wb") as output:
-                shutil.copyfileobj(stream, output, 1 << 20)
+                copy(stream, output, f"{source}: {name}.npy")
             open_array(partial, f"{source}: {name}.npy")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from stages.process import InputError
+from stages.process import InputError, reason
 
 
 def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> keras.Model:
@@ -21,12 +21,12 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     try:
         network = keras.models.load_model(path, compile=False)
     except Exception as error:  # damaged files raised seven types of exception here
-        raise InputError(f"{path}: not a readable Keras model: {' '.join(str(error).split())[:200]}") from error
+        raise InputError(f"{path}: not a readable Keras model: {reason(error)}") from error
     if len(getattr(network, "inputs", [])) != 1 or len(getattr(network, "outputs", [])) != 1:
         raise InputError(f"{path}: must be a model with one input and one output")
     taken, told = network.input_shape[1:], network.output_shape[1:]
-    if len(taken) != 3 or len(told) != 1:
-        raise InputError(f"{path}: maps {taken} to {told}, must map (rows, cols, channels) to (classes,)")
+    if len(taken) != 3 or len(told) != 1 or None in (*taken, *told) or 1 not in (taken[0], taken[2]):
+        raise InputError(f"{path}: maps {taken} to {told}, must map (rows, cols, 1) or (1, rows, cols) to (classes,)")
     if input_shape is not None and taken != tuple(input_shape):
         raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
     if classes is not None and told != (classes,):

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from stages.process import InputError
+from stages.process import InputError, reason
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -97,7 +97,7 @@ def read_params() -> Params:
 
 
 class _Loader(yaml.SafeLoader):
-    """As DVC reads the file: `1e-05`, as `dvc exp run -S` writes floats, is a number, and a key stands once."""
+    """Reads scalars as DVC does, by YAML 1.2: `1e-05` is a number, and `010`, `1:30` and `yes` are none of PyYAML's."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
@@ -107,8 +107,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-EXPONENT_FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT_FLOAT, list("-+0123456789"))
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _scalar in {
+    "null": r"~|null|",
+    "bool": r"true|false",
+    "int": r"[-+]?(0|[1-9][0-9]*)",
+    "float": r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan",
+}.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"({_scalar})$"), None)
 
 
 def load(path: Path) -> dict[Any, Any]:
@@ -119,17 +125,23 @@ def load(path: Path) -> dict[Any, Any]:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: must be a mapping of sections such as `train:`, is {content!r}")
     return content
 
 
 def flatten(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested sections into dotted keys."""
+    """Turn nested sections into dotted keys.
+
+    Raises:
+        InputError: a key has a dot of its own; DVC would look for the section.
+    """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
+        if "." in str(key):
+            raise InputError(f"{PARAMS_FILE}: {prefix}{key}: a key must have no dot; write it into its section")
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{key}."))
         else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from stages.digit import find_digit, fit_field
-from stages.process import InputError
+from stages.process import InputError, reason
 
 WORKING_SIDE = 800  # longest side the digit is looked for at: a pen of 1/400 of the picture is still 2 pixels wide
 MOST_PIXELS = 64_000_000  # a progressive JPEG of so many takes 380 MB to decode, an RGB picture 260 MB
@@ -88,8 +88,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # damaged files raise a dozen types in Pillow's decoders
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: damaged picture ({reason})") from None
+        raise InputError(f"{path}: damaged picture ({reason(error)})") from None
     return on_background(image), note
 
 

@@ -33,8 +33,9 @@ def main() -> None:
     stage.add_argument("--prediction", type=Path, help=".json to write")
     stage.add_argument("--figure", type=Path, help=".png to write")
     args = parser.parse_args()
-    if not args.pictures and None in (args.labels, args.prediction, args.figure):
-        parser.error("give pictures, or all of --labels, --prediction and --figure")
+    as_stage = [args.labels, args.prediction, args.figure]
+    if any(as_stage) if args.pictures else None in as_stage:
+        parser.error("give either pictures, or all of --labels, --prediction and --figure")
     params = read_params()
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 

@@ -57,6 +57,8 @@ def package_problems(lock: str) -> list[str]:
 
 
 def main() -> None:
+    if not LOCK_FILE.is_file():
+        raise InputError(f"{LOCK_FILE}: no such file; `git restore {LOCK_FILE}` brings it back")
     problems = params_problems(flatten(load(PARAMS_FILE))) + package_problems(LOCK_FILE.read_text(encoding="utf-8"))
     if problems:
         raise InputError("\n".join(problems))

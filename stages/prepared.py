@@ -40,7 +40,7 @@ def write_prepared(path: Path, array: NDArray[Any], prepare: Callable[[NDArray[A
     shape = (len(array), *prepare(array[:0]).shape[1:])
     with replacing(path) as partial, partial.open("wb") as output:
         np.lib.format.write_array_header_1_0(output, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        for chunk in chunks(array):
+        for chunk in chunks(array, prepare(array[:1]).nbytes):
             output.write(prepare(array[chunk]).astype("<f4", copy=False).data)
 
 

@@ -16,6 +16,11 @@ class InputError(Exception):
     """Input that a person can mend: the message names, a line each, the file or key, the value, and what is allowed."""
 
 
+def reason(error: BaseException) -> str:
+    """What another's error says, as a part of one line of ours."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main` and turn the ends that a person can mend into one line on stderr and a non-zero exit.
 
@@ -33,6 +38,8 @@ def run(main: Callable[[], None]) -> None:
         print(f"\n{name}: interrupted; `dvc repro` goes on (training from its last finished epoch)", file=sys.stderr)
         sys.stdout.flush()
         os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
+    except BrokenPipeError:
+        os._exit(1)  # whoever read our output has gone: `... | head`
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

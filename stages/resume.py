@@ -1,5 +1,6 @@
 """The state of a training after its last finished epoch, kept outside the pipeline's outputs until it is done."""
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -41,8 +42,8 @@ class Backup:
     def remove(self) -> None:
         """Delete this backup, and those that other inputs left behind."""
         for path in self.folder.glob("*.npz"):
-            path.unlink()
-        if self.folder.exists():
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is none, or something of another's is in it
             self.folder.rmdir()
 
 

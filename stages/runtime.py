@@ -63,7 +63,7 @@ def _startup_noise_silenced() -> Iterator[None]:
         os.dup2(noise.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             noise.seek(0)
             os.write(stderr, noise.read())
             raise

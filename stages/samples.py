@@ -35,10 +35,9 @@ def read_sample(source: Path, labels: Path, index: int, size: tuple[int, int], p
     images, one_hot = open_prepared(source, labels)
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
-    image = images[index].squeeze()
-    if image.shape != size:
-        raise InputError(f"{source}: images of {image.shape}, must be of {size}, which the network takes")
-    return Sample(image, index=index, label=int(one_hot[index].argmax()))
+    if images[index].size != size[0] * size[1]:
+        raise InputError(f"{source}: images of {images.shape[1:]}, but the network takes {size[0]}x{size[1]} pixels")
+    return Sample(images[index].reshape(size), index=index, label=int(one_hot[index].argmax()))
 
 
 def picture_sample(path: Path, size: tuple[int, int], preprocessing: str) -> Sample:
@@ -63,9 +62,13 @@ def find_pictures(path: Path) -> list[Path]:
     Raises:
         InputError: the folder holds none.
     """
-    if not path.is_dir():
-        return [path]
-    known = Image.registered_extensions()
+    try:
+        if not path.is_dir():
+            return [path]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    formats = Image.registered_extensions().items()
+    known = {suffix for suffix, kind in formats if Image.MIME.get(kind, "").startswith("image/")}
     found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in known and entry.is_file())
     if not found:
         raise InputError(f"{path}: no picture in this folder")

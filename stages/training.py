@@ -1,5 +1,6 @@
 """Training to the same bytes on any number of cores, also when it was killed and goes on."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -62,6 +63,9 @@ class Training:
 
         Returns:
             accuracy and loss, means over the epoch's batches as they were trained on; val_accuracy and val_loss.
+
+        Raises:
+            InputError: the loss is no longer a finite number.
         """
         seed_dropout(self.network, self.seed, epoch)
         steps = -(-self.split // self.batch_size)
@@ -73,6 +77,8 @@ class Training:
             release(self.images)
             loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(rows)
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
+        if not math.isfinite(loss):
+            raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
         probabilities = predict_probabilities(self._forward, self.images[self.split :])
         val_loss, val_accuracy = loss_and_accuracy(probabilities, self.labels[self.split :])
         row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}

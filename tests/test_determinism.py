@@ -25,6 +25,8 @@ HOSTILE = {
     "OMP_NUM_THREADS": "3",
     "MKL_NUM_THREADS": "3",
     "MPLBACKEND": "svg",
+    "HDF5_DRIVER": "log",
+    "FREETYPE_PROPERTIES": "truetype:interpreter-version=35",
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "tr_TR.UTF-8",
     "LANG": "tr_TR.UTF-8",

@@ -38,6 +38,8 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
     text = tmp_path / "text.npz"
     text.write_text("no archive")
     (tmp_path / "empty").mkdir()
+    folders = tmp_path / "folders"
+    (folders / "x_train.npy").mkdir(parents=True)
     pickled = tmp_path / "pickled.npz"
     np.savez(pickled, **{**mnist, "y_test": np.array([print], dtype=object)}, allow_pickle=True)
     garbage = tmp_path / "garbage.npz"
@@ -48,15 +50,16 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
         "missing": (tmp_path / "none.npz", r"none\.npz: no such file or folder"),
         "a key short": (write_npz(tmp_path / "short.npz", **some), r"short\.npz: .*y_test\.npy"),
         "truncated": (truncated, r"truncated\.npz: "),
-        "flipped": (flipped, r"flipped\.npz: damaged or unsupported archive: Bad CRC-32"),
+        "flipped": (flipped, r"flipped\.npz: x_train\.npy: damaged archive: Bad CRC-32"),
         "text": (text, r"text\.npz: must be an \.npz archive or a folder"),
-        "empty folder": (tmp_path / "empty", r"x_train\.npy: no such file"),
+        "empty folder": (tmp_path / "empty", r"x_train\.npy: no such file or directory; a data folder holds"),
+        "folders": (folders, r"x_train\.npy: is a directory; a data folder holds"),
         "pickled": (pickled, r"pickled\.npz: y_test\.npy: not a readable \.npy array"),
         "garbage": (garbage, r"garbage\.npz: x_train\.npy: not a readable \.npy array"),
     }
 
 
-CASES = ["missing", "a key short", "truncated", "flipped", "text", "empty folder", "pickled", "garbage"]
+CASES = ["missing", "a key short", "truncated", "flipped", "text", "empty folder", "folders", "pickled", "garbage"]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -70,12 +70,62 @@ def test_numbers_as_dvc_exp_writes_them_are_read_as_floats(tmp_path: Path, text:
     assert load(tmp_path / "p.yaml") == {"train": {"learning_rate": float(text)}}
 
 
-@pytest.mark.parametrize("text", ["train: [", "- 1", "", "a: \x00", "train: {epochs: 1, epochs: 2}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("train: [", "- 1", "", "a: \x00", "train: {epochs: 1, epochs: 2}", "a: !!int x", "a: " + "9" * 5000),
+        *("[" * 3000, "a: !!python/name:os.system x"),
+    ],
+)
 def test_a_file_that_is_no_mapping_is_one_clear_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(InputError, match=r"p\.yaml: ") as caught:
         load(tmp_path / "p.yaml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("010", "010"),
+        ("1:30", "1:30"),
+        ("1_000", "1_000"),
+        ("yes", "yes"),
+        ("2001-01-01", "2001-01-01"),
+        ("0x10", "0x10"),
+    ],
+)
+def test_what_yaml_versions_read_differently_is_text_and_so_refused_as_a_number(
+    tmp_path: Path, text: str, value: str
+) -> None:
+    (tmp_path / "p.yaml").write_text(f"train: {{epochs: {text}}}\n")
+    assert flatten(load(tmp_path / "p.yaml")) == {"train.epochs": value}
+    assert params_problems({**GOOD, "train.epochs": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("-3", -3),
+        ("0", 0),
+        ("+7", 7),
+        ("0.5", 0.5),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("true", True),
+        ("~", None),
+        ("null", None),
+    ],
+)
+def test_plain_scalars_are_what_they_look_like(tmp_path: Path, text: str, value: Any) -> None:
+    (tmp_path / "p.yaml").write_text(f"a: {text}\n")
+    read = load(tmp_path / "p.yaml")["a"]
+    assert read == value and type(read) is type(value)
+
+
+def test_a_key_with_a_dot_is_refused_since_dvc_would_look_for_a_section() -> None:
+    with pytest.raises(InputError, match=r"train\.epochs: a key must have no dot"):
+        flatten({"train": {"epochs": 5}, "train.epochs": 3})
 
 
 def test_params_remember_what_was_used() -> None:

@@ -122,6 +122,20 @@ def test_after_a_failed_run_make_restore_brings_the_last_results_back(project: P
     assert project.digests() == reproduced.digests()
 
 
+def test_make_restore_goes_back_to_the_commit_even_from_staged_results_and_half_a_run(
+    project: Project, reproduced: Project
+) -> None:
+    project.set_param("predict.index", 9)
+    project.reproduce()
+    project.run("git", "add", "-A")
+    (project.root / "data/prepared/x_test.npy").write_bytes(b"of a run that was killed")
+    (project.root / ".dvc/tmp/rwlock").write_text("")  # as a DVC leaves it that is killed while it writes it
+    assert project.run("dvc", "repro").returncode != 0
+    restore = project.make("restore")
+    assert restore.returncode == 0, restore.stderr
+    assert project.digests() == reproduced.digests()
+
+
 def test_make_repro_shows_metrics_and_prediction_even_when_nothing_ran(project: Project) -> None:
     run = project.make("repro")
     assert run.returncode == 0, run.stderr

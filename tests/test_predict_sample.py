@@ -91,6 +91,16 @@ def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_samp
     assert wide > 1000  # the steps side by side
 
 
+def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Project) -> None:
+    run = project.run("python", "-m", "stages.predict_sample", "a.png", "--figure", "b.png")
+    assert run.returncode == 2 and "give either pictures, or all of" in run.stderr
+
+
+def test_a_reader_that_goes_away_is_no_bug(project: Project, pictures: Path) -> None:
+    run = project.run("bash", "-c", f"python -m stages.predict_sample '{pictures}' '{pictures}' | head -0")
+    assert "Traceback" not in run.stderr
+
+
 def test_other_preprocessing_reruns_predict_sample_alone(project: Project) -> None:
     project.set_param("predict.preprocessing", "plain")
     assert project.reproduce() == ["predict-sample"]

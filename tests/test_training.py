@@ -126,6 +126,21 @@ def test_it_can_learn_a_handful_of_images_by_heart(tmp_path: Path) -> None:
     assert history[-1]["accuracy"] == 1
 
 
+def test_a_diverged_training_is_refused_with_its_epoch() -> None:
+    model = network()
+    model.set_weights([weight * np.float32(np.nan) for weight in model.get_weights()])
+    training = Training(model, IMAGES, LABELS, **TRAINING)
+    with pytest.raises(InputError, match=r"diverged in epoch 1: the loss is nan; try a lower train\.learning_rate"):
+        training.run_epoch(1)
+
+
+def test_a_model_that_answers_with_no_numbers_is_refused() -> None:
+    model = network()
+    model.set_weights([weight * np.float32(np.nan) for weight in model.get_weights()])
+    with pytest.raises(InputError, match="no finite numbers"):
+        predict_probabilities(forward_function(model), IMAGES)
+
+
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "k.npz").write_bytes(b"PK damaged")
     assert Backup(tmp_path, "k").load() is None
@@ -138,6 +153,14 @@ def test_removing_a_backup_removes_those_of_other_inputs_and_what_a_kill_left(tm
         (tmp_path / "resume" / name).touch()
     Backup(tmp_path / "resume", "k").remove()
     assert not (tmp_path / "resume").exists()
+
+
+def test_what_else_lies_in_the_folder_of_backups_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".DS_Store").touch()
+    (tmp_path / "k.npz").touch()
+    Backup(tmp_path, "k").remove()
+    Backup(tmp_path, "k").remove()
+    assert [path.name for path in tmp_path.iterdir()] == [".DS_Store"]
 
 
 def test_the_key_of_a_backup_changes_with_parameters_and_with_content(tmp_path: Path) -> None:
@@ -208,5 +231,11 @@ def test_a_missing_damaged_or_foreign_model_file_is_one_clear_line(model_file: P
     with pytest.raises(InputError, match="no such file"):
         load_network(tmp_path / "none.h5")
     keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "dense.h5")
+    layers = keras.layers
+    for shape in ((28, 28, 3), (None, None, 1)):
+        model = keras.Sequential([layers.Input(shape), layers.GlobalAveragePooling2D(), layers.Dense(2)])
+        model.save(tmp_path / "color.h5")
+        with pytest.raises(InputError, match=r"color\.h5: maps \(.*\) to \(2,\), must map"):
+            load_network(tmp_path / "color.h5")
     with pytest.raises(InputError, match=r"dense\.h5: maps \(3,\) to \(2,\), must map"):
         load_network(tmp_path / "dense.h5")
