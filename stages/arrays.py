@@ -1,5 +1,6 @@
 """Opening .npy files memory-mapped, and checking in chunks that they hold images and labels."""
 
+import contextlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,9 @@ def open_array(path: Path, name: str = "") -> NDArray[Any]:
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{name}: is an .npz archive, must be a single .npy array")
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without huge pages
+            array.base.madvise(mmap.MADV_NOHUGEPAGE)  # reading a row would fetch, and count, 2 MB around it
     return np.asarray(array)  # the plain view: slicing np.memmap itself is slow
 
 

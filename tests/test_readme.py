@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.project import ROOT, Project
+from tests.verify import recorded
 
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -30,6 +31,12 @@ def test_numbers_are_those_of_the_committed_metrics() -> None:
     assert n == f"{metrics['n']:,}"
     assert "57,562 parameters, 5 epochs, seed 1998" in conditions
     assert f"then prints {metrics['accuracy']:.2%}".replace("%", " %") in README
+
+
+def test_the_proof_that_is_shown_is_of_the_committed_lock() -> None:
+    shown = re.findall(r"^(\S+)\s+([0-9a-f]{32})\s+([0-9a-f]{32})\s+match$", README, re.MULTILINE)
+    assert {path: md5 for path, md5, _ in shown} == recorded(ROOT)
+    assert all(expected == found for _, expected, found in shown)
 
 
 def test_every_make_target_that_is_named_exists_and_has_a_line_of_help() -> None:
