@@ -110,8 +110,10 @@ def test_labels_of_another_kind_are_refused(labels: np.ndarray, message: str) ->
         check_labels(labels, "y", 10)
 
 
-def test_labels_may_be_whole_floats() -> None:
+def test_labels_may_be_floats_if_they_are_whole() -> None:
     check_labels(np.array([0.0, 9.0]), "y", 10)
+    with pytest.raises(InputError, match=r"label 9\.5 in row 1"):
+        check_labels(np.array([0.0, 9.5]), "y", 10)
 
 
 def data_set(**changed: np.ndarray) -> dict[str, np.ndarray]:
