@@ -138,16 +138,29 @@ def run_watched(project: Project) -> dict[str, set[str]]:
             try:
                 if (process / "cwd").readlink() != project.root:
                     continue
-                words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                executable = (process / "exe").readlink().name
-            except OSError:  # it has ended
+            except OSError:  # it has ended, or is another user's
                 continue
+            executable, words = executable_and_words(process) or ("", [])
             modules = [word for word in words if word.startswith("stages.") and word != "stages.preflight"]
             if modules and executable.startswith(("qemu", "python")):
                 seen.setdefault(modules[0], set()).add(executable)
     if dvc.returncode != 0:
         sys.exit(f"verify: dvc repro failed\n{(project.root / 'log').read_text()}")
     return seen
+
+
+def executable_and_words(process: Path) -> tuple[str, list[str]] | None:
+    """The name of what a process of /proc executes, and its command line; None if it has ended or just changed.
+
+    A child has its parent's command line until it executes its own program.
+    """
+    try:
+        before = (process / "exe").readlink()
+        words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        after = (process / "exe").readlink()
+    except OSError:
+        return None
+    return (after.name, words) if after == before else None
 
 
 def cpu_name() -> str:
