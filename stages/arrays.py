@@ -1,7 +1,6 @@
-"""Opening .npy files memory-mapped, and checking in chunks that they hold images and labels."""
+"""Opening .npy files without reading them whole, and checking in chunks that they hold images and labels."""
 
-import contextlib
-import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,10 @@ def open_array(path: Path, name: str = "") -> NDArray[Any]:
         InputError: the file is missing, is no .npy file, holds pickled objects (never loaded), or is shorter than its
             header claims.
     """
-    name = name or str(path)
+    return np.asarray(_open_memmap(path, name or str(path)))  # the plain view: slicing np.memmap itself is slow
+
+
+def _open_memmap(path: Path, name: str) -> np.memmap[Any, Any]:
     if not path.is_file():
         raise InputError(f"{name}: no such file")
     if path.stat().st_size == 0:
@@ -36,13 +38,40 @@ def open_array(path: Path, name: str = "") -> NDArray[Any]:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # np.load has no error of its own: a damaged header raises whatever its parser does
         raise InputError(f"{name}: not a readable .npy array: {reason(error)}") from error
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.memmap):
         array.close()
         raise InputError(f"{name}: is an .npz archive, must be a single .npy array")
-    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_NOHUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without huge pages
-            array.base.madvise(mmap.MADV_NOHUGEPAGE)  # reading a row would fetch, and count, 2 MB around it
-    return np.asarray(array)  # the plain view: slicing np.memmap itself is slow
+    return array
+
+
+class Rows:
+    """An .npy file in C order whose rows are copied from it as they are asked for: rows[slice], rows[row numbers].
+
+    Rows read at random through a memory map would each count as this process's memory with the large page (up to 2 MB)
+    of the kernel's cache that it lies in, although the process needs none of it.
+
+    Attributes:
+        shape, dtype: those of the whole array.
+
+    Raises:
+        InputError: as `open_array`, or the array is in Fortran order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        array = _open_memmap(path, str(path))
+        if not array.flags.c_contiguous:
+            raise InputError(f"{path}: in Fortran order, must be in C order, row after row")
+        self.path, self.offset, self.shape, self.dtype = path, array.offset, array.shape, array.dtype
+        self.row_bytes = array[:1].nbytes
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+        numbers = range(*rows.indices(len(self))) if isinstance(rows, slice) else rows.tolist()
+        with self.path.open("rb") as file:
+            parts = [os.pread(file.fileno(), self.row_bytes, self.offset + n * self.row_bytes) for n in numbers]
+        return np.frombuffer(b"".join(parts), self.dtype).reshape(len(numbers), *self.shape[1:])
 
 
 def chunks(array: NDArray[Any], row_bytes: int = 0) -> Iterator[slice]:
@@ -50,15 +79,6 @@ def chunks(array: NDArray[Any], row_bytes: int = 0) -> Iterator[slice]:
     rows = max(1, CHUNK_BYTES // max(1, row_bytes, array[:1].nbytes))
     for start in range(0, len(array), rows):
         yield slice(start, start + rows)
-
-
-def release(array: NDArray[Any]) -> None:
-    """Let go of the pages of an opened array that were read so far: they count as this process's memory until then."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def check_images(images: NDArray[Any], name: str) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from stages.arrays import Rows
 from stages.process import InputError
 
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
@@ -37,16 +38,17 @@ def forward_function(network: keras.Model) -> Forward:
     return forward
 
 
-def predict_probabilities(forward: Forward, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], batch by batch.
+def predict_probabilities(forward: Forward, images: NDArray[np.float32] | Rows, first: int = 0) -> NDArray[np.float32]:
+    """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], from row `first` to the last, batch by batch.
 
     Returns:
-        Probabilities, float32 (n, classes).
+        Probabilities, float32 (n - first, classes).
 
     Raises:
         InputError: they are not all finite.
     """
-    batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
+    starts = range(first, len(images), BATCH_SIZE)
+    batches = (images[start : start + BATCH_SIZE] for start in starts)
     probabilities = np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
     if not np.isfinite(probabilities).all():
         raise InputError("the model answers with what are no finite numbers: its file is damaged, or training diverged")

@@ -6,6 +6,7 @@ It can only stop a run, so no result depends on it and no stage declares it.
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import metadata
@@ -44,16 +45,22 @@ def params_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def package_problems(lock: str) -> list[str]:
-    """Say which packages named in the text of a lock file are not installed in just that version."""
-    problems = []
+    """Say which packages named in the text of a lock file are not installed in just that version: one line, or none."""
+    others = []
     for name, locked in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
             installed = "missing"
         if installed != locked:
-            problems.append(f"{LOCK_FILE}: {name}: installed is {installed}, locked is {locked}; run `make install`")
-    return problems
+            others.append(f"{name} is {installed}, locked is {locked}")
+    if not others:
+        return []
+    more = f" (and {len(others) - 3} more)" if len(others) > 3 else ""
+    return [
+        f"{LOCK_FILE}: the packages of {sys.executable} are not the locked ones: {'; '.join(others[:3])}{more}; "
+        "run `make install`, and use its environment: `. .venv/bin/activate`"
+    ]
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays import chunks, open_array
+from stages.arrays import Rows, chunks, open_array
 from stages.files import replacing
 from stages.process import InputError
 
@@ -44,18 +44,18 @@ def write_prepared(path: Path, array: NDArray[Any], prepare: Callable[[NDArray[A
             output.write(prepare(array[chunk]).astype("<f4", copy=False).data)
 
 
-def open_prepared(images: Path, labels: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Open prepared images and their labels, memory-mapped.
+def open_prepared(images: Path, labels: Path) -> tuple[Rows, NDArray[np.float32]]:
+    """Open prepared images and their labels.
 
     Returns:
-        float32 images in [0, 1] of shape (n, rows, cols, 1) or (n, 1, rows, cols), and one-hot float32 labels of shape
-        (n, classes).
+        Rows of float32 images in [0, 1], of shape (n, rows, cols, 1) or (n, 1, rows, cols), and one-hot float32 labels
+        of shape (n, classes), memory-mapped.
 
     Raises:
         InputError: a file cannot be opened, or is not of this kind.
     """
-    x, y = open_array(images), open_array(labels)
-    if x.ndim != 4 or x.dtype != np.float32:
+    x, y = Rows(images), open_array(labels)
+    if len(x.shape) != 4 or x.dtype != np.float32:
         raise InputError(f"{images}: {x.dtype} of shape {x.shape}, must be prepared images: float32, 4 dimensions")
     if y.ndim != 2 or y.dtype != np.float32:
         raise InputError(f"{labels}: {y.dtype} of shape {y.shape}, must be one-hot labels: float32, 2 dimensions")

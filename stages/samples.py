@@ -35,9 +35,10 @@ def read_sample(source: Path, labels: Path, index: int, size: tuple[int, int], p
     images, one_hot = open_prepared(source, labels)
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
-    if images[index].size != size[0] * size[1]:
+    image = images[index : index + 1]
+    if image.size != size[0] * size[1]:
         raise InputError(f"{source}: images of {images.shape[1:]}, but the network takes {size[0]}x{size[1]} pixels")
-    return Sample(images[index].reshape(size), index=index, label=int(one_hot[index].argmax()))
+    return Sample(image.reshape(size), index=index, label=int(one_hot[index].argmax()))
 
 
 def picture_sample(path: Path, size: tuple[int, int], preprocessing: str) -> Sample:

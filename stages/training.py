@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.arrays import release
+from stages.arrays import Rows
 from stages.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices
 from stages.process import InputError
 from stages.resume import Backup
@@ -29,7 +29,7 @@ class Training:
     def __init__(
         self,
         network: keras.Sequential,
-        images: NDArray[np.float32],
+        images: NDArray[np.float32] | Rows,
         labels: NDArray[np.float32],
         *,
         seed: int,
@@ -74,12 +74,11 @@ class Training:
         loss, correct, seen = 0.0, 0.0, 0
         for number, rows in enumerate(epoch_batches(self.split, self.batch_size, self.seed, epoch), 1):
             losses, hits = self._step(tf.constant(self.images[rows]), tf.constant(self.labels[rows]))
-            release(self.images)
             loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(rows)
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
-        probabilities = predict_probabilities(self._forward, self.images[self.split :])
+        probabilities = predict_probabilities(self._forward, self.images, first=self.split)
         val_loss, val_accuracy = loss_and_accuracy(probabilities, self.labels[self.split :])
         row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
         progress.update(steps, list(row.items()), finalize=True)

@@ -1,12 +1,15 @@
 """Which arrays are taken, and the one line that each bad one gets."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stages.arrays import check_images, check_labels, check_sets, chunks, open_array
+from stages.arrays import Rows, check_images, check_labels, check_sets, chunks, open_array
 from stages.process import InputError
+from tests.project import ROOT
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 
@@ -28,6 +31,33 @@ def test_any_integer_or_float_type_byte_order_and_memory_order_is_taken(tmp_path
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 def test_every_npy_format_version_is_taken(tmp_path: Path, version: tuple[int, int]) -> None:
     assert (open_array(saved(tmp_path, IMAGES, version)) == IMAGES).all()
+
+
+def test_rows_are_those_of_the_array_by_slice_and_by_number(tmp_path: Path) -> None:
+    rows = Rows(saved(tmp_path, IMAGES, (3, 0)))
+    assert rows.shape == IMAGES.shape and rows.dtype == IMAGES.dtype and len(rows) == 3
+    for asked in (slice(1, 3), slice(2, 9), slice(9, 9), slice(None, None, -1), np.array([2, 0, 2])):
+        assert rows[asked].shape == IMAGES[asked].shape and (rows[asked] == IMAGES[asked]).all()
+
+
+def test_rows_of_an_array_in_fortran_order_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.npy: in Fortran order, must be in C order"):
+        Rows(saved(tmp_path, np.asfortranarray(IMAGES)))
+
+
+def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> None:
+    np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.float32, (100_000, 28, 28)).flush()  # 300 MB
+    script = (
+        "import sys, resource, numpy as np; from pathlib import Path; from stages.arrays import Rows\n"
+        "rows = Rows(Path(sys.argv[1])); peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "rows[:100]; before = peak(); order = np.random.default_rng(0).permutation(len(rows))\n"
+        "for start in range(0, len(rows), 100): rows[order[start : start + 100]]\n"
+        "print((peak() - before) * (1 if sys.platform == 'darwin' else 1024))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "large.npy"], cwd=ROOT, check=True, text=True, capture_output=True
+    )
+    assert int(run.stdout) < 30e6
 
 
 def test_images_may_have_a_channel_axis_of_one() -> None:

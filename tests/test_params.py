@@ -1,5 +1,7 @@
 """params.yaml: every problem, in one go, a line each."""
 
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +135,11 @@ def test_params_remember_what_was_used() -> None:
     assert params["a.c"] == 2 and params.used == {"a.c": 2}
 
 
-def test_a_package_of_another_version_than_locked_is_a_problem() -> None:
-    lock = "pytest==0.0.1 \\\n    --hash=sha256:0\nno-such-package==1.0 \\\n    --hash=sha256:0\n"
-    wrong, missing = package_problems(lock)
-    assert "pytest: installed is" in wrong and "locked is 0.0.1" in wrong
-    assert "no-such-package: installed is missing, locked is 1.0" in missing
+def test_packages_of_other_versions_than_locked_are_one_problem_that_names_some_and_the_python() -> None:
+    names = ["pytest", *(f"no-such-package-{number}" for number in range(9))]
+    lock = "".join(f"{name}==0.0.1 \\\n    --hash=sha256:0\n" for name in names)
+    (problem,) = package_problems(lock)
+    assert f"pytest is {version('pytest')}, locked is 0.0.1" in problem
+    assert "no-such-package-0 is missing, locked is 0.0.1" in problem and "and 7 more" in problem
+    assert sys.executable in problem and "\n" not in problem
     assert package_problems((ROOT / "requirements.lock").read_text()) == []
