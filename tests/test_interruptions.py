@@ -92,6 +92,8 @@ def test_a_backup_of_other_parameters_is_not_used(project: Project, reproduced: 
 
 
 def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project) -> None:
+    # A suite that runs in the background of a script ignores the signal, and would have its children do so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     project.set_param("train.epochs", 1000)
     dvc = start_until_the_first_backup(project)
     os.killpg(dvc.pid, signal.SIGINT)  # as the terminal does
