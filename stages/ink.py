@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 EIGHT = np.ones((3, 3), bool)  # neighbours by side and corner
 THUMBNAIL = 160  # enough to tell paper from table, and ink from paper
 NEIGHBOURHOOD = 0.6  # of the picture, whose mean is compared with each pixel to tell dark ink from light
-WINDOWS = 0.08, 0.35  # of the shorter side: background is what is left when darker things narrower than this are filled
+NARROWEST, WIDEST = 0.08, 0.35  # of the shorter, the longer side: background is what fills darker things narrower
 CORE = 0.7  # of the darkest ink: what is surely pen rather than shadow, to measure its width by
 STROKES = 1.5  # background window over the pen's width, so that the window fills strokes but keeps shadows
 DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not count
@@ -25,13 +25,16 @@ RECTANGULAR = 0.85  # share of the smallest rectangle around it; a fat 0, an ell
 
 
 def find_ink(gray: Gray) -> Gray:
-    """How much darker than its background each pixel is, in [0, 1], whatever the light; the ink is the dark."""
-    gray = smooth(gray, FINE)
-    smallest, largest = (part * min(gray.shape) for part in WINDOWS)
-    ink = darkness(gray, largest)
+    """How much darker than its background each pixel is, in [0, 1], whatever the light; the ink is the dark.
+
+    A wide window first, for strokes of any width; the strokes found tell how narrow it may be, for shadows' sake.
+    """
+    wide = WIDEST * max(gray.shape)
+    gray = over_background(smooth(gray, FINE), wide, beyond=True)
+    ink = np.clip(1 - gray, 0, 1)
     core = ink >= CORE * float(np.percentile(ink, DARKEST))
-    window = max(smallest, STROKES * 2 * float(ndimage.distance_transform_edt(core).max()))
-    return darkness(gray, window) if window < largest else ink
+    window = max(NARROWEST * min(gray.shape), STROKES * 2 * float(ndimage.distance_transform_edt(core).max()))
+    return np.clip(1 - over_background(gray, window), 0, 1) if window < wide else ink
 
 
 def dividing_level(values: Gray, level: float) -> float:
@@ -54,11 +57,17 @@ def has_dark_ink(gray: Gray) -> bool:
     return bool((departure * departure * departure).mean(dtype=np.float64) <= 0)
 
 
-def darkness(gray: Gray, window: float) -> Gray:
-    """1 - gray/background; the background is a closing, which keeps the edges of wide things such as shadows."""
+def over_background(gray: Gray, window: float, beyond: bool = False) -> Gray:
+    """gray/background; the background is a closing, which keeps the outlines of things wider than the window.
+
+    With `beyond`, what lies along the picture's edge, such as a table or a finger, goes on outside and so is wide too.
+    """
     size = max(3, int(window))
-    background = ndimage.grey_closing(smooth(gray, GRAIN), size=(size, size), mode="nearest")
-    return np.clip(1 - (gray + OFFSET) / (background + OFFSET), 0, 1)
+    margin = size if beyond else 0
+    padded = np.pad(smooth(gray, GRAIN), margin, mode="edge")
+    background = ndimage.grey_closing(padded, size=(size, size), mode="nearest")
+    rows, cols = gray.shape
+    return (gray + OFFSET) / (background[margin : margin + rows, margin : margin + cols] + OFFSET)
 
 
 def without_table(gray: Gray) -> Gray:

@@ -109,6 +109,19 @@ def test_ruled_lines_and_a_frame_are_not_the_digit(tmp_path: Path, name: str) ->
         assert alike(reference, field_of(picture, tmp_path / "b.png")) > 0.85
 
 
+@pytest.mark.parametrize("name", STROKES)
+@pytest.mark.parametrize("side", [0, 90, 180, 270])
+def test_a_dark_strip_along_one_edge_is_not_the_digit(tmp_path: Path, name: str, side: int) -> None:
+    """A table or a finger that the camera caught, slanted as they are."""
+    small = Image.new("L", (600, 600), 230)
+    small.paste(draw(name, 420), (90, 90))
+    reference = field_of(small, tmp_path / "a.png")
+    turned = small.rotate(side)
+    ImageDraw.Draw(turned).polygon([(0, 0), (600, 0), (600, 30), (0, 60)], fill=60)
+    turned = turned.filter(ImageFilter.GaussianBlur(1))
+    assert alike(reference, field_of(turned.rotate(-side), tmp_path / "b.png")) > 0.85
+
+
 def test_a_digit_that_touches_the_border_is_found(tmp_path: Path) -> None:
     whole = draw("7 with a bar", 400)
     _, columns = np.nonzero(np.asarray(whole) < 128)
