@@ -35,7 +35,8 @@ def _open_memmap(path: Path, name: str) -> np.memmap[Any, Any]:
     if path.stat().st_size == 0:
         raise InputError(f"{name}: the file is empty")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.errstate(over="ignore"):  # of a header's absurd shape, which is refused all the same
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # np.load has no error of its own: a damaged header raises whatever its parser does
         raise InputError(f"{name}: not a readable .npy array: {reason(error)}") from error
     if not isinstance(array, np.memmap):
@@ -121,7 +122,7 @@ def check_labels(labels: NDArray[Any], name: str, classes: int) -> None:
     if labels.dtype.kind not in "iuf":
         raise InputError(f"{name}: dtype {labels.dtype}, must be an integer or float type")
     for chunk in chunks(labels):
-        wrong = ~((labels[chunk] >= 0) & (labels[chunk] < classes) & (labels[chunk] % 1 == 0))
+        wrong = ~((labels[chunk] >= 0) & (labels[chunk] < classes) & (np.floor(labels[chunk]) == labels[chunk]))
         if wrong.any():
             row = chunk.start + int(wrong.argmax())
             raise InputError(f"{name}: label {labels[row]} in row {row}, must be a whole number in 0..{classes - 1}")

@@ -35,11 +35,16 @@ def open_source(source: Path) -> Iterator[dict[str, IO[bytes]]]:
     with ExitStack() as stack:
         if source.is_dir():
             streams = {name: stack.enter_context(_open_file(source / f"{name}.npy")) for name in NAMES}
-        elif zipfile.is_zipfile(source):
+        elif _starts_as_archive(source):
             streams = {name: stack.enter_context(_open_member(source, f"{name}.npy")) for name in NAMES}
         else:
             raise InputError(f"{source}: must be an .npz archive or a folder of .npy files")
         yield streams
+
+
+def _starts_as_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def _open_file(path: Path) -> IO[bytes]:

@@ -29,8 +29,11 @@ def whole(low: int, high: int) -> Rule:
 
 
 def between(low: float, high: float) -> Rule:
-    """A number greater than `low` and less than `high`."""
-    return Rule(lambda value: type(value) in (int, float) and low < value < high, f"a number between {low} and {high}")
+    """A number greater than `low` and less than `high`, neither included."""
+    return Rule(
+        lambda value: type(value) in (int, float) and low < value < high,
+        f"a number greater than {low} and less than {high}",
+    )
 
 
 def fraction() -> Rule:
@@ -41,11 +44,6 @@ def fraction() -> Rule:
 def choice(*values: str) -> Rule:
     """One of a few words."""
     return Rule(lambda value: type(value) is str and value in values, " or ".join(values))
-
-
-def flag() -> Rule:
-    """True or false."""
-    return Rule(lambda value: type(value) is bool, "true or false")
 
 
 def file_name() -> Rule:
@@ -96,8 +94,18 @@ def read_params() -> Params:
     return Params(flatten(load(PARAMS_FILE)))
 
 
+class _Ambiguous(str):
+    """Text without quotes that DVC reads as a number, a date, a truth or null: no rule accepts it."""
+
+    def __repr__(self) -> str:
+        return f"{self} (text needs quotes here)"
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads scalars as DVC does, by YAML 1.2: `1e-05` is a number, and `010`, `1:30` and `yes` are none of PyYAML's."""
+    """Reads plain scalars by YAML 1.2, as DVC does: `1e-05` is a number, and `1:30` and `yes` are none of PyYAML's.
+
+    What only some parsers take for no text, such as `010` or `2024_11`, is `_Ambiguous`.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
@@ -109,12 +117,18 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _scalar in {
-    "null": r"~|null|",
-    "bool": r"true|false",
-    "int": r"[-+]?(0|[1-9][0-9]*)",
-    "float": r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan",
+    "tag:yaml.org,2002:null": r"~|null|",
+    "tag:yaml.org,2002:bool": r"true|false",
+    "tag:yaml.org,2002:int": r"[-+]?(0|[1-9][0-9]*)",
+    "tag:yaml.org,2002:float": r"[-+]?([0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.[0-9]+([eE][-+][0-9]+)?|[-+]?\.inf|\.nan",
+    # The rest of what ruamel.yaml, DVC's parser, resolves to something else than text.
+    "!ambiguous": r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+)|[-+]?[0-9][0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.[0-9_]+([eE][-+][0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?|[-+]?\.(Inf|INF)|\.(NaN|NAN)"
+    r"|Null|NULL|True|TRUE|False|FALSE",
 }.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"({_scalar})$"), None)
+    _Loader.add_implicit_resolver(_tag, re.compile(f"({_scalar})$"), None)
+_Loader.add_constructor("!ambiguous", lambda _, node: _Ambiguous(node.value))
 
 
 def load(path: Path) -> dict[Any, Any]:
@@ -125,7 +139,7 @@ def load(path: Path) -> dict[Any, Any]:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except Exception as error:  # beside its own error PyYAML raises whatever a constructor such as !!int stumbles over
         raise InputError(f"{path}: cannot be read: {reason(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: must be a mapping of sections such as `train:`, is {content!r}")

@@ -88,6 +88,8 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # damaged files raise a dozen types in Pillow's decoders
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"{path}: {error.strerror.lower()}") from None
         raise InputError(f"{path}: damaged picture ({reason(error)})") from None
     return on_background(image), note
 

@@ -44,6 +44,20 @@ def write_prepared(path: Path, array: NDArray[Any], prepare: Callable[[NDArray[A
             output.write(prepare(array[chunk]).astype("<f4", copy=False).data)
 
 
+def open_prepared_images(path: Path) -> Rows:
+    """Open prepared images alone, as `open_prepared` does.
+
+    Raises:
+        InputError: the file cannot be opened, or is not of this kind.
+    """
+    images = Rows(path)
+    if len(images.shape) != 4 or images.dtype != np.float32:
+        raise InputError(
+            f"{path}: {images.dtype} of shape {images.shape}, must be prepared images: float32, 4 dimensions"
+        )
+    return images
+
+
 def open_prepared(images: Path, labels: Path) -> tuple[Rows, NDArray[np.float32]]:
     """Open prepared images and their labels.
 
@@ -54,9 +68,7 @@ def open_prepared(images: Path, labels: Path) -> tuple[Rows, NDArray[np.float32]
     Raises:
         InputError: a file cannot be opened, or is not of this kind.
     """
-    x, y = Rows(images), open_array(labels)
-    if len(x.shape) != 4 or x.dtype != np.float32:
-        raise InputError(f"{images}: {x.dtype} of shape {x.shape}, must be prepared images: float32, 4 dimensions")
+    x, y = open_prepared_images(images), open_array(labels)
     if y.ndim != 2 or y.dtype != np.float32:
         raise InputError(f"{labels}: {y.dtype} of shape {y.shape}, must be one-hot labels: float32, 2 dimensions")
     if len(x) != len(y) or len(x) == 0:

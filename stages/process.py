@@ -12,6 +12,10 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)  # of a file that the error names
+
+
 class InputError(Exception):
     """Input that a person can mend: the message names, a line each, the file or key, the value, and what is allowed."""
 
@@ -41,9 +45,13 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone: `... | head`
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
+            trouble = "the disk is full"
+        elif error.errno in IN_THE_WAY and error.filename is not None and error.strerror:
+            trouble = error.strerror.lower()
+        else:
             raise
-        sys.exit(f"{name}: {error.filename or 'output'}: the disk is full; `make restore` brings back the last results")
+        sys.exit(f"{name}: {error.filename or 'output'}: {trouble}; `make restore` brings back the last results")
 
 
 def _end_with_dvc() -> None:

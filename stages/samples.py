@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.picture import digit_picture, plain_picture
-from stages.prepared import open_prepared
+from stages.prepared import open_prepared, open_prepared_images
 from stages.process import InputError
 
 
@@ -25,20 +25,27 @@ class Sample:
 
 
 def read_sample(source: Path, labels: Path, index: int, size: tuple[int, int], preprocessing: str) -> Sample:
-    """Read prepared image number `index` of an .npy file with its label, or a picture file, which has none.
+    """Read prepared image number `index` of an .npy file, or a picture file.
+
+    Args:
+        labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
 
     Raises:
         InputError: a file cannot be read, or there is no such image, or it is of another size than the network's field.
     """
     if source.suffix != ".npy":
         return picture_sample(source, size, preprocessing)
-    images, one_hot = open_prepared(source, labels)
+    test_images = labels.with_name(labels.name.replace("y", "x", 1))
+    if source.absolute() == test_images.absolute():
+        images, one_hot = open_prepared(source, labels)
+    else:
+        images, one_hot = open_prepared_images(source), None
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
     image = images[index : index + 1]
     if image.size != size[0] * size[1]:
         raise InputError(f"{source}: images of {images.shape[1:]}, but the network takes {size[0]}x{size[1]} pixels")
-    return Sample(image.reshape(size), index=index, label=int(one_hot[index].argmax()))
+    return Sample(image.reshape(size), index=index, label=None if one_hot is None else int(one_hot[index].argmax()))
 
 
 def picture_sample(path: Path, size: tuple[int, int], preprocessing: str) -> Sample:

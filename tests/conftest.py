@@ -1,6 +1,8 @@
 """A small real data set, and a project reproduced on it once, for tests to copy and change."""
 
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +34,14 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, mnist: dict[str, np.nda
 def project(reproduced: Project, tmp_path: Path) -> Project:
     """A copy of the reproduced project, DVC's cache included, for one test to change."""
     return Project(Path(shutil.copytree(reproduced.root, tmp_path / "project", symlinks=True)))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    yield disk
+    subprocess.run(["umount", disk], check=True)

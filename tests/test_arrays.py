@@ -33,6 +33,23 @@ def test_every_npy_format_version_is_taken(tmp_path: Path, version: tuple[int, i
     assert (open_array(saved(tmp_path, IMAGES, version)) == IMAGES).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_labels_beyond_every_number_are_one_clear_line_without_numpys_warnings() -> None:
+    for value in (np.inf, -np.inf, np.nan, 1e300, 0.5):
+        with pytest.raises(InputError, match=r"y: label .* in row 1, must be a whole number in 0\.\.99999"):
+            check_labels(np.array([1, value]), "y", 100_000)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_header_of_absurd_shape_is_one_clear_line_without_numpys_warnings(tmp_path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (2**32, 2**32, 28)}
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(1000))
+    with pytest.raises(InputError, match=r"a\.npy: not a readable"):
+        open_array(tmp_path / "a.npy")
+
+
 def test_rows_are_those_of_the_array_by_slice_and_by_number(tmp_path: Path) -> None:
     rows = Rows(saved(tmp_path, IMAGES, (3, 0)))
     assert rows.shape == IMAGES.shape and rows.dtype == IMAGES.dtype and len(rows) == 3

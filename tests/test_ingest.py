@@ -35,6 +35,8 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
     content = bytearray(flipped.read_bytes())
     content[5000] ^= 255
     flipped.write_bytes(content)
+    cut = write_npz(tmp_path / "cut.npz", **mnist)
+    cut.write_bytes(cut.read_bytes()[:100])
     text = tmp_path / "text.npz"
     text.write_text("no archive")
     (tmp_path / "empty").mkdir()
@@ -50,6 +52,7 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
         "missing": (tmp_path / "none.npz", r"none\.npz: no such file or folder"),
         "a key short": (write_npz(tmp_path / "short.npz", **some), r"short\.npz: .*y_test\.npy"),
         "truncated": (truncated, r"truncated\.npz: "),
+        "cut": (cut, r"cut\.npz: File is not a zip file; a data archive holds"),
         "flipped": (flipped, r"flipped\.npz: x_train\.npy: damaged archive: Bad CRC-32"),
         "text": (text, r"text\.npz: must be an \.npz archive or a folder"),
         "empty folder": (tmp_path / "empty", r"x_train\.npy: no such file or directory; a data folder holds"),
@@ -59,7 +62,18 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
     }
 
 
-CASES = ["missing", "a key short", "truncated", "flipped", "text", "empty folder", "folders", "pickled", "garbage"]
+CASES = [
+    "missing",
+    "a key short",
+    "truncated",
+    "cut",
+    "flipped",
+    "text",
+    "empty folder",
+    "folders",
+    "pickled",
+    "garbage",
+]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.serialize import parse_yaml  # type: ignore[import-untyped]
 
 from stages.params import Params, flatten, load
 from stages.preflight import RULES, package_problems, params_problems
@@ -27,9 +28,9 @@ def test_the_committed_file_has_no_problem() -> None:
         ("train.epochs", True, "a whole number"),
         ("train.epochs", "5", "a whole number"),
         ("train.epochs", None, "a whole number"),
-        ("train.learning_rate", 0, "a number between 0 and 10"),
-        ("train.learning_rate", float("nan"), "a number between 0 and 10"),
-        ("train.validation_split", 1, "a number between 0 and 1"),
+        ("train.learning_rate", 0, "a number greater than 0 and less than 10"),
+        ("train.learning_rate", float("nan"), "a number greater than 0 and less than 10"),
+        ("train.validation_split", 1, "a number greater than 0 and less than 1"),
         ("model.conv_dropout", -0.1, "a number from 0 to less than 1"),
         ("model.filters", [], "a list, each a whole number from 1"),
         ("model.filters", [32, "16"], "a list, each a whole number from 1"),
@@ -75,7 +76,16 @@ def test_numbers_as_dvc_exp_writes_them_are_read_as_floats(tmp_path: Path, text:
 @pytest.mark.parametrize(
     "text",
     [
-        *("train: [", "- 1", "", "a: \x00", "train: {epochs: 1, epochs: 2}", "a: !!int x", "a: " + "9" * 5000),
+        *(
+            "train: [",
+            "- 1",
+            "",
+            "a: \x00",
+            "train: {epochs: 1, epochs: 2}",
+            "a: !!int x",
+            "a: " + "9" * 5000,
+            "a: !!int ''",
+        ),
         *("[" * 3000, "a: !!python/name:os.system x"),
     ],
 )
@@ -123,6 +133,41 @@ def test_plain_scalars_are_what_they_look_like(tmp_path: Path, text: str, value:
     (tmp_path / "p.yaml").write_text(f"a: {text}\n")
     read = load(tmp_path / "p.yaml")["a"]
     assert read == value and type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("5", "-3", "1.5", "1e3", ".5", "010", "2024_11", "0x10", "0o17", "0b1", "1_0.5", "1e-05", ".5e+1"),
+        *("2020-01-01", "true", "True", "FALSE", "~", "null", "Null", ".inf", ".Inf", ".NaN", ""),
+    ],
+)
+def test_what_dvc_reads_as_something_else_than_text_is_no_file_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(f"a: {text}\n")
+    read = load(tmp_path / "p.yaml")["a"]
+    assert not isinstance(parse_yaml(f"a: {text}\n", "p.yaml")["a"], str)
+    assert params_problems({**GOOD, "data.source": read})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a", "data/mnist.npz", "1.2.3", "10a", "face1", "2024-11", "1:30", "yes", "_1", ".5e1", "0x", "1e"),
+        *("2020-01-01.npz", "NuLL", "'010'", '"2024_11"', "C:\\x", "$(touch x)", "nan", "1 2"),
+    ],
+)
+def test_what_dvc_reads_as_text_is_a_file_name_with_the_same_characters(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(f"a: {text}\n")
+    read = load(tmp_path / "p.yaml")["a"]
+    assert read == parse_yaml(f"a: {text}\n", "p.yaml")["a"] and not params_problems({**GOOD, "data.source": read})
+
+
+def test_text_that_needs_quotes_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("a: 2024_11\n")
+    (problem,) = params_problems({**GOOD, "data.source": load(tmp_path / "p.yaml")["a"]})
+    assert problem == (
+        "params.yaml: data.source = 2024_11 (text needs quotes here): must be the path of a file or folder"
+    )
 
 
 def test_a_key_with_a_dot_is_refused_since_dvc_would_look_for_a_section() -> None:

@@ -1,6 +1,7 @@
 """Predicting pictures: by hand, and as the stage's input."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,15 @@ def test_a_sample_that_is_not_there_is_one_clear_line(project: Project) -> None:
     assert run.returncode != 0
     expected = "predict_sample: params.yaml: predict.index = 200: must be from 0 to 199 (data/prepared/x_test.npy)"
     assert expected in run.stderr.splitlines()
+
+
+def test_prepared_images_other_than_the_test_set_have_no_label(project: Project) -> None:
+    """Their number may be that of the test set, whose labels are not theirs."""
+    project.set_param("predict.input", "data/other.npy")
+    shutil.copy(project.root / "data/prepared/x_test.npy", project.root / "data/other.npy")
+    assert project.reproduce() == ["predict-sample"]
+    prediction = json.loads((project.root / "metrics/prediction.json").read_text())
+    assert prediction["input"] == "other.npy" and prediction["label"] is None and prediction["predicted"] is not None
 
 
 def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:

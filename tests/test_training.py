@@ -1,5 +1,6 @@
 """The training itself: shards, order, resumption, and what it refuses."""
 
+import errno
 import random
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,29 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.h5", "b.h5"):
         save_network(network(), tmp_path / name, 0.001)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_a_saved_network_has_the_bytes_that_keras_itself_would_write(tmp_path: Path) -> None:
+    model = network()
+    save_network(model, tmp_path / "ours.h5", 0.001)
+    model.save(tmp_path / "theirs.h5")
+    assert (tmp_path / "ours.h5").read_bytes() == (tmp_path / "theirs.h5").read_bytes()
+
+
+@pytest.mark.parametrize("free", [0, 4, 12, 20])
+def test_a_full_disk_is_one_error_that_names_the_model(
+    small_disk: Path, free: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """HDF5 itself would say it in pages, and in ways that depend on how much is free."""
+    save_network(network(), small_disk / "cnn.h5", 0.001)
+    earlier = (small_disk / "cnn.h5").read_bytes()
+    assert len(earlier) > 24 << 10
+    (small_disk / "others").write_bytes(bytes((60 - free - len(earlier) // 1024) << 10))
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_network(network(dense_units=9), small_disk / "cnn.h5", 0.001)
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(small_disk / "cnn.h5")
+    assert (small_disk / "cnn.h5").read_bytes() == earlier and capfd.readouterr().err == ""
+    assert sorted(entry.name for entry in small_disk.iterdir()) == ["cnn.h5", "others"]
 
 
 def test_a_model_for_other_images_or_classes_is_refused(model_file: Path) -> None:
