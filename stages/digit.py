@@ -14,12 +14,16 @@ from scipy import ndimage
 from stages.ink import (
     DARKEST,
     EIGHT,
+    FINE,
+    OFFSET,
     Gray,
     Mask,
     dividing_level,
     find_ink,
     has_dark_ink,
+    on_edge,
     resize,
+    smooth,
     span,
     without_lines,
     without_table,
@@ -30,7 +34,8 @@ THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider;
 OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
 
 FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that has pixels above it
-LEAST_CONTRAST = 0.04  # threshold below which nothing was written (a pencil gives about 0.15)
+LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # threshold below which nothing was written, or hardly (a pencil has 0.15)
+AROUND, ONE_SIDE = 0.008, 0.3  # of the longer side, from ink to the paper beside it; of which so much may be as dark
 NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
 REACH = 0.3  # of the digit's size: pieces no farther than half of this from each other are one digit
 SPECK = 0.02  # of the digit's ink: smaller pieces are dirt
@@ -54,16 +59,39 @@ class Digit:
 def find_digit(gray: Gray) -> Digit:
     """The ink of the one digit in a picture (h, w) in [0, 1] of either polarity."""
     gray = without_table(gray)
-    ink = find_ink(gray if has_dark_ink(gray) else 1 - gray)
+    likely, other = (gray, 1 - gray) if has_dark_ink(gray) else (1 - gray, gray)
+    digit = find_dark_digit(likely)
+    if digit.warning == DOUBTFUL and (second := find_dark_digit(other)).warning is None:
+        return second
+    return digit
+
+
+def find_dark_digit(gray: Gray) -> Digit:
+    """The same, of dark ink."""
+    ink = find_ink(gray)
     level = dividing_level(ink, 0.5 * float(np.percentile(ink, DARKEST)))
     written = without_lines(ink >= FAINT * level)
     strong = written & (ink >= level)
     if not strong.any() or level < LEAST_CONTRAST:
         return Digit(ink, np.zeros(ink.shape, bool), "no digit found")
     mask, warning = choose(written, strong)
-    if level < NOISE * float(ink[~mask].mean(dtype=np.float64)):
+    if level < NOISE * float(ink[~mask].mean(dtype=np.float64)) or (
+        warning is None and (level < LOW_CONTRAST or is_shadow_edge(gray, mask, level))
+    ):
         warning = DOUBTFUL
     return Digit(np.clip(ink / (2 * level), 0, 1), mask, warning)
+
+
+def is_shadow_edge(gray: Gray, mask: Mask, level: float) -> bool:
+    """Whether what was found runs to the picture's edge and is darker than its surroundings on one side only."""
+    if on_edge(mask) == 0:
+        return False
+    away, gray = max(1, round(AROUND * max(gray.shape))), smooth(gray, FINE)
+    distance, (ys, xs) = ndimage.distance_transform_edt(~mask, return_indices=True)
+    ring = (distance > away) & (distance <= 2 * away + 1)
+    darkest = ndimage.minimum_filter(gray, 2 * away + 1)  # of a stroke, whose outline is half paper
+    darker = 1 - (darkest[ys, xs] + OFFSET) / (gray + OFFSET)
+    return bool(ring.any() and (darker[ring] < level).mean() > ONE_SIDE)
 
 
 def fit_field(digit: Digit, rows: int, cols: int) -> Gray:

@@ -35,7 +35,7 @@ def open_source(source: Path) -> Iterator[dict[str, IO[bytes]]]:
     with ExitStack() as stack:
         if source.is_dir():
             streams = {name: stack.enter_context(_open_file(source / f"{name}.npy")) for name in NAMES}
-        elif _starts_as_archive(source):
+        elif source.is_file() and _starts_as_archive(source):
             streams = {name: stack.enter_context(_open_member(source, f"{name}.npy")) for name in NAMES}
         else:
             raise InputError(f"{source}: must be an .npz archive or a folder of .npy files")

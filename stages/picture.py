@@ -74,8 +74,8 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    if not path.is_file():
+        raise InputError(f"{path}: {'is no file' if path.exists() else 'no such file'}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged tags

@@ -55,7 +55,10 @@ def main() -> None:
     print(f"Predict: {prediction['predicted']}\nLabel: {sample.label}")
     if prediction["warning"]:
         print(f"Warning: {prediction['warning']}")
-    write_json(args.prediction, {"input": source.name, "index": sample.index, "label": sample.label, **prediction})
+    if sample.note:
+        print(f"Note: {sample.note}")
+    origin = {"input": source.name, "index": sample.index, "label": sample.label}
+    write_json(args.prediction, {**origin, **prediction, "note": sample.note})
     draw_prediction(args.figure, sample, prediction)
 
 

@@ -11,6 +11,8 @@ from stages.picture import digit_picture, plain_picture
 from stages.prepared import open_prepared, open_prepared_images
 from stages.process import InputError
 
+UNREADABLE = {".svg", ".heic", ".heif"}  # pictures that Pillow does not read: in a folder, too, they are told of
+
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
@@ -76,7 +78,7 @@ def find_pictures(path: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     formats = Image.registered_extensions().items()
-    known = {suffix for suffix, kind in formats if Image.MIME.get(kind, "").startswith("image/")}
+    known = {suffix for suffix, kind in formats if Image.MIME.get(kind, "").startswith("image/")} | UNREADABLE
     found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in known and entry.is_file())
     if not found:
         raise InputError(f"{path}: no picture in this folder")

@@ -1,5 +1,6 @@
 """Any picture of a digit becomes what MNIST's authors would have made of it; any other file gets a clear line."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,28 @@ def test_a_dark_strip_along_one_edge_is_not_the_digit(tmp_path: Path, name: str,
     ImageDraw.Draw(turned).polygon([(0, 0), (600, 0), (600, 30), (0, 60)], fill=60)
     turned = turned.filter(ImageFilter.GaussianBlur(1))
     assert alike(reference, field_of(turned.rotate(-side), tmp_path / "b.png")) > 0.85
+
+
+@pytest.mark.parametrize("angle", [0.3, 1.2, 2.5, 4.0, 5.5])
+@pytest.mark.parametrize("softness", [2, 200])
+def test_a_blank_page_with_a_shadow_across_is_never_a_digit_without_a_warning(
+    tmp_path: Path, angle: float, softness: int
+) -> None:
+    y, x = np.mgrid[-200:200, -300:300]
+    shadow = np.clip((x * np.cos(angle) + y * np.sin(angle)) / softness + 0.5, 0, 1)
+    page = 210 * (1 - 0.4 * shadow) + np.random.default_rng(0).normal(0, 2, shadow.shape)
+    Image.fromarray(page.astype(np.uint8)).save(tmp_path / "a.jpg", quality=90)
+    assert digit_picture(tmp_path / "a.jpg", 28, 28).warning in ("no digit found", "this may be no digit")
+
+
+def test_a_page_half_in_shadow_is_not_taken_for_light_ink(tmp_path: Path) -> None:
+    digit = draw("1, very narrow", 500, pen=0.02)
+    page = Image.new("L", (2000, 1500), 230)
+    page.paste(digit, (150, 200))
+    y, x = np.mgrid[:1500, :2000]
+    light = np.where(x + y > 1700, 0.6, 1) * (0.7 + 0.3 * x / 2000)
+    shaded = Image.fromarray((np.asarray(page) * light).astype(np.uint8))
+    assert alike(field_of(digit, tmp_path / "a.png"), field_of(shaded, tmp_path / "b.png")) > 0.85
 
 
 def test_a_digit_that_touches_the_border_is_found(tmp_path: Path) -> None:
@@ -254,3 +277,9 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
                 assert digit_picture(tmp_path / f"b.{suffix}", 28, 28).field.shape == (28, 28)
             except InputError as error:
                 assert f"b.{suffix}" in str(error)
+
+
+def test_a_pipe_under_a_picture_s_name_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png: is no file"):
+        digit_picture(tmp_path / "a.png", 28, 28)

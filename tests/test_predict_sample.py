@@ -41,6 +41,8 @@ def test_a_line_a_picture_for_files_and_folders_and_bad_ones_named_at_the_end_wi
 ) -> None:
     broken = pictures / "broken.gif"
     broken.write_bytes(b"GIF89a no more")
+    (pictures / "drawing.svg").write_text("<svg/>")
+    (pictures / "notes.txt").write_text("no picture, and not told of")
     (pictures.parent / "empty").mkdir()
     run = project.run(
         "python",
@@ -57,10 +59,11 @@ def test_a_line_a_picture_for_files_and_folders_and_bad_ones_named_at_the_end_wi
     ]
     assert lines[0].endswith("? - no digit found")
     errors = [line for line in run.stderr.splitlines() if line.startswith("predict_sample: ")]
-    assert len(errors) == 3
+    assert len(errors) == 4
     assert errors[0] == f"predict_sample: {pictures.parent / 'empty'}: no picture in this folder"
     assert errors[1].startswith(f"predict_sample: {broken}: ")
-    assert errors[2] == f"predict_sample: {pictures / 'none.png'}: no such file"
+    assert errors[2].startswith(f"predict_sample: {pictures / 'drawing.svg'}: not a picture of a kind Pillow reads")
+    assert errors[3] == f"predict_sample: {pictures / 'none.png'}: no such file"
 
 
 def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(project: Project, pictures: Path) -> None:
@@ -90,6 +93,15 @@ def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_samp
     assert project.reproduce() == ["predict-sample"]
     assert project.reproduce() == []
     assert wide > 1000  # the steps side by side
+
+
+def test_an_animation_as_the_input_is_its_first_frame_with_a_note(project: Project, pictures: Path) -> None:
+    with Image.open(pictures / "seven.png") as seven:
+        seven.save(project.root / "seven.gif", save_all=True, append_images=[Image.new("L", seven.size, 255)])
+    project.set_param("predict.input", "seven.gif")
+    run = project.run("dvc", "repro")
+    assert run.returncode == 0 and "Note: first of 2 frames" in run.stdout
+    assert json.loads((project.root / "metrics/prediction.json").read_text())["note"] == "first of 2 frames"
 
 
 def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Project) -> None:
