@@ -24,8 +24,8 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 	    rm -rf .venv && $$python -m venv .venv && break; \
 	  fi; \
 	done; \
-	test -x .venv/bin/python || { echo "make: needs Python 3.11, 3.12 or 3.13 (TensorFlow has no other yet); found \
-	$$(python3 --version 2>&1); name one with make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	test -x .venv/bin/python || { echo "make: found no Python 3.11, 3.12 or 3.13 that can make .venv (TensorFlow has no \
+	other yet); python3 is: $$(python3 --version 2>&1); name one with make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.lock -r requirements-tools.lock
 	@touch $@
