@@ -7,10 +7,10 @@
 import argparse
 from pathlib import Path
 
-from stages import process
-from stages.files import write_csv, write_json
-from stages.params import read_params
-from stages.runtime import start_tensorflow
+from stages.network.runtime import start_tensorflow
+from stages.running import process
+from stages.running.outputs import write_csv, write_json
+from stages.running.params import read_params
 
 
 def main() -> None:
@@ -24,10 +24,10 @@ def main() -> None:
     params = read_params()
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
-    from stages.grading import grade, list_predictions
-    from stages.inference import forward_function, predict_probabilities
-    from stages.model_file import load_network
-    from stages.prepared import open_prepared
+    from stages.arrays.prepared import open_prepared
+    from stages.evaluation.grading import grade, list_predictions
+    from stages.network.inference import forward_function, predict_probabilities
+    from stages.network.model_file import load_network
 
     images, labels = open_prepared(args.images, args.labels)
     network = load_network(args.model, images.shape[1:], labels.shape[1])

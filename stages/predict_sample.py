@@ -12,9 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from stages import process
-from stages.params import choice, file_name, read_params, whole
-from stages.runtime import start_tensorflow
+from stages.network.runtime import start_tensorflow
+from stages.running import process
+from stages.running.params import choice, file_name, read_params, whole
 
 PARAMS = {
     "predict.input": file_name(),
@@ -39,11 +39,11 @@ def main() -> None:
     params = read_params()
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
-    from stages.figure import draw_prediction
-    from stages.files import write_json
-    from stages.model_file import load_network
-    from stages.prediction import Predictor, predict_pictures
-    from stages.samples import read_sample
+    from stages.network.model_file import load_network
+    from stages.pictures.figure import draw_prediction
+    from stages.pictures.prediction import Predictor, predict_pictures
+    from stages.pictures.sample import read_sample
+    from stages.running.outputs import write_json
 
     predictor = Predictor(load_network(args.model))
     if args.pictures:

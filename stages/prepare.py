@@ -7,8 +7,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from stages import process
-from stages.params import choice, read_params, whole
+from stages.running import process
+from stages.running.params import choice, read_params, whole
 
 PARAMS = {
     "prepare.image_data_format": choice("channels_last", "channels_first"),
@@ -23,8 +23,9 @@ def main() -> None:
     args = parser.parse_args()
     params = read_params()
 
-    from stages.arrays import check_sets, open_array
-    from stages.prepared import normalize, one_hot, write_prepared
+    from stages.arrays.npy import open_array
+    from stages.dataset.checks import check_sets
+    from stages.dataset.preparation import normalize, one_hot, write_prepared
 
     paths = {name: args.raw / f"{name}.npy" for name in ("x_train", "y_train", "x_test", "y_test")}
     arrays = {name: open_array(path) for name, path in paths.items()}

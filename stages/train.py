@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages import process
-from stages.files import write_csv
-from stages.params import between, fraction, list_of, read_params, whole
-from stages.runtime import start_tensorflow
+from stages.network.runtime import start_tensorflow
+from stages.running import process
+from stages.running.outputs import write_csv
+from stages.running.params import between, fraction, list_of, read_params, whole
 
 PARAMS = {
     "model.filters": list_of(whole(1, 4096)),
@@ -49,10 +49,11 @@ def main() -> None:
 
     import keras
 
-    from stages.network import build_network, save_network
-    from stages.prepared import open_prepared
-    from stages.resume import Backup, fingerprint, loaded_sources
-    from stages.training import Training
+    from stages.arrays.prepared import open_prepared
+    from stages.network.architecture import build_network
+    from stages.network.model_file import save_network
+    from stages.training.loop import Training
+    from stages.training.resume import Backup, fingerprint, loaded_sources
 
     images, labels = open_prepared(args.images, args.labels)
     keras.utils.set_random_seed(params["train.seed"])
@@ -63,18 +64,19 @@ def main() -> None:
         filters=params["model.filters"],
         kernel_size=params["model.kernel_size"],
         pool_size=params["model.pool_size"],
-        conv_dropout=params["model.conv_dropout"],
+        conv_dropout=float(params["model.conv_dropout"]),
         dense_units=params["model.dense_units"],
-        dense_dropout=params["model.dense_dropout"],
+        dense_dropout=float(params["model.dense_dropout"]),
     )
     network.summary()
+    learning_rate = float(params["train.learning_rate"])
     training = Training(
         network,
         images,
         labels,
         seed=params["train.seed"],
         batch_size=params["train.batch_size"],
-        learning_rate=params["train.learning_rate"],
+        learning_rate=learning_rate,
         validation_split=params["train.validation_split"],
         shards=params["train.shards"],
     )
@@ -82,7 +84,7 @@ def main() -> None:
     key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
     history = training.run(epochs, backup)
-    save_network(network, args.model, params["train.learning_rate"])
+    save_network(network, args.model, learning_rate)
     write_csv(args.history, history)
     backup.remove()
 

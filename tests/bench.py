@@ -115,14 +115,14 @@ def bench_memory(project: Project) -> None:
 def our_epochs(instruction_set: str) -> None:
     """The process behind `Epochs`: our training, the default recipe."""
     import stages  # noqa: F401  (pins the environment)
-    from stages.params import PARAMS_FILE, Params, flatten, load
-    from stages.runtime import start_tensorflow
+    from stages.network.runtime import start_tensorflow
+    from stages.running.params import PARAMS_FILE, Params, flatten, load
 
     start_tensorflow(instruction_set, "cpu")
 
-    from stages.network import build_network
-    from stages.prepared import open_prepared
-    from stages.training import Training
+    from stages.arrays.prepared import open_prepared
+    from stages.network.architecture import build_network
+    from stages.training.loop import Training
 
     images, labels = open_prepared(*map(Path, PREPARED))
     params = Params(flatten(load(PARAMS_FILE)))

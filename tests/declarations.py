@@ -4,15 +4,15 @@ import ast
 from pathlib import Path
 from typing import Any
 
-import yaml
+from stages.running.params import flatten, load
 
 ROOT = Path(__file__).parent.parent
 
 
 def stages() -> dict[str, dict[str, Any]]:
     """The stages of dvc.yaml, as written."""
-    content: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-    return content["stages"]
+    content: dict[str, dict[str, Any]] = load(ROOT / "dvc.yaml")["stages"]
+    return content
 
 
 def module_of(stage: str) -> str:
@@ -42,9 +42,21 @@ def imported_files(module: str) -> set[str]:
     return found
 
 
+def folder_of(file: str) -> str:
+    """The folder of stages/ that a file of the project's code is in, or the file itself if it is in none."""
+    return "/".join(file.split("/")[:2])
+
+
 def code_dependencies(stage: str) -> set[str]:
-    """The Python files among a stage's declared dependencies."""
-    return {dependency for dependency in stages()[stage]["deps"] if dependency.endswith(".py")}
+    """The files and folders of code among a stage's declared dependencies."""
+    return {dependency for dependency in stages()[stage]["deps"] if dependency.startswith("stages/")}
+
+
+def params_declared(stage: str) -> set[str]:
+    """The keys that a stage declares, those of a whole section one by one."""
+    declared = stages()[stage]["params"]
+    keys = flatten(load(ROOT / "params.yaml"))
+    return {key for key in keys if any(key == name or key.startswith(f"{name}.") for name in declared)}
 
 
 def params_in_code(module: str) -> set[str]:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from ruamel.yaml import YAML
+
+from stages.running.params import load
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,17 +85,18 @@ def md5(path: Path) -> str:
 
 def output_paths() -> list[str]:
     """Every output in dvc.yaml, metrics and plots included."""
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    stages = load(ROOT / "dvc.yaml")["stages"].values()
     entries = [entry for stage in stages for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
 def set_params(path: Path, values: dict[str, Any]) -> None:
-    params = yaml.safe_load(path.read_text())
+    editor = YAML()  # keeps comments, as DVC does
+    params = editor.load(path)
     for key, value in values.items():
         section, _, name = key.partition(".")
         params[section][name] = value
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    editor.dump(params, path)
 
 
 def copy_project(root: Path, leave_out: tuple[str, ...] = ()) -> Project:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.arrays import Rows, check_images, check_labels, check_sets, chunks, open_array
-from stages.process import InputError
+from stages.arrays.npy import Rows, chunks, open_array
+from stages.dataset.checks import check_images, check_labels, check_sets
+from stages.running.process import InputError
 from tests.project import ROOT
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
@@ -65,7 +66,7 @@ def test_rows_of_an_array_in_fortran_order_are_refused(tmp_path: Path) -> None:
 def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> None:
     np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.float32, (100_000, 28, 28)).flush()  # 300 MB
     script = (
-        "import sys, resource, numpy as np; from pathlib import Path; from stages.arrays import Rows\n"
+        "import sys, resource, numpy as np; from pathlib import Path; from stages.arrays.npy import Rows\n"
         "rows = Rows(Path(sys.argv[1])); peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "rows[:100]; before = peak(); order = np.random.default_rng(0).permutation(len(rows))\n"
         "for start in range(0, len(rows), 100): rows[order[start : start + 100]]\n"

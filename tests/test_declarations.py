@@ -1,16 +1,26 @@
 """dvc.yaml against the code, by analysis and by observation: a stage reads and writes what it declares, no more."""
 
+import hashlib
+import json
 import re
 import shutil
 import subprocess
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from stages.params import flatten, load
-from tests.declarations import code_dependencies, imported_files, module_of, params_in_code, stages
+from stages.running.params import flatten, load
+from tests.declarations import (
+    code_dependencies,
+    folder_of,
+    imported_files,
+    module_of,
+    params_declared,
+    params_in_code,
+    stages,
+)
 from tests.project import ROOT, Project, md5
 
 STAGES = ["ingest", "prepare", "train", "evaluate", "predict-sample"]
@@ -34,17 +44,51 @@ def test_the_stages_are_the_five_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_modules_that_a_stage_imports_are_exactly_its_code_dependencies(stage: str) -> None:
-    assert code_dependencies(stage) == imported_files(module_of(stage))
+def test_the_folders_of_the_modules_that_a_stage_imports_are_exactly_its_code_dependencies(stage: str) -> None:
+    assert code_dependencies(stage) == {folder_of(file) for file in imported_files(module_of(stage))}
+
+
+def test_arrows_between_the_folders_of_stages_run_one_way_only() -> None:
+    """Or a subject could not be read, or changed, without the others."""
+    arrows: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "stages").glob("*/*.py")):
+        folder = folder_of(str(path.relative_to(ROOT)))
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        used = {folder_of(file) for file in imported_files(module)} - {folder, "stages/__init__.py"}
+        assert not {name for name in used if name.endswith(".py")}, f"{path}: imports a stage"
+        # Importing any module runs stages/__init__.py, and so running.environment, which must import nothing of ours.
+        arrows.setdefault(folder, set()).update(used)
+    assert arrows["stages/running"] == set()
+    TopologicalSorter(arrows).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize(
+    ("folder", "stage"),
+    [
+        ("sources", "ingest"),
+        ("dataset", "prepare"),
+        ("training", "train"),
+        ("evaluation", "evaluate"),
+        ("pictures", "predict-sample"),
+    ],
+)
+def test_a_subject_is_of_one_stage_alone_so_that_an_edit_reruns_no_other(folder: str, stage: str) -> None:
+    assert [name for name in STAGES if f"stages/{folder}" in stages()[name]["deps"]] == [stage]
+
+
+def test_every_file_of_the_code_is_in_a_folder_or_file_that_some_stage_declares_but_for_the_preflight() -> None:
+    declared = {dependency for stage in STAGES for dependency in code_dependencies(stage)}
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "stages").rglob("*.py")}
+    assert {folder_of(file) for file in files} - declared == {"stages/preflight.py"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_parameters_that_a_stage_looks_up_are_exactly_those_it_declares(stage: str) -> None:
-    assert set(stages()[stage]["params"]) == params_in_code(module_of(stage))
+    assert params_declared(stage) == params_in_code(module_of(stage))
 
 
 def test_every_parameter_reaches_a_stage() -> None:
-    declared = {key for stage in stages().values() for key in stage["params"]}
+    declared = {key for stage in STAGES for key in params_declared(stage)}
     assert declared == flatten(load(ROOT / "params.yaml")).keys()
 
 
@@ -85,6 +129,7 @@ def test_the_files_that_a_run_opens_are_exactly_those_that_the_stage_declares(pr
     )
     values = flatten(load(project.root / "params.yaml"))
     dependencies = {resolved(path, values) for path in declared_paths(stage, ("deps",))}
+    read = {path if path in dependencies else folder_of(path) for path in read}
     # The lock describes packages: train reads it for the key of its backup, the others only through what it installed.
     unread = set() if stage == "train" else {"requirements.lock"}
     own = declared_paths(stage, ("outs",))  # ingest checks what it has copied
@@ -125,21 +170,34 @@ def inside(path: str, root: Path) -> str | None:
 
 def test_dvc_lock_matches_the_committed_tree() -> None:
     """Needs no data: what git has is hashed, and each array is the same where it is made and where it is used."""
-    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    locked = load(ROOT / "dvc.lock")["stages"]
     values = flatten(load(ROOT / "params.yaml"))
-    assert list(locked) == sorted(STAGES) or set(locked) == set(STAGES)
+    assert set(locked) == set(STAGES)
     made = {out["path"]: out["md5"] for stage in locked.values() for out in stage["outs"]}
     for stage, content in locked.items():
         assert content["cmd"] == stages()[stage]["cmd"].strip(), stage
-        assert content["params"]["params.yaml"] == {key: values[key] for key in stages()[stage]["params"]}, stage
+        recorded: dict[str, Any] = {}
+        for name, value in content["params"]["params.yaml"].items():
+            keys = flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
+            recorded |= keys
+        assert recorded == {key: values[key] for key in params_declared(stage)}, stage
         assert {dep["path"] for dep in content["deps"]} == {resolved(path, values) for path in stages()[stage]["deps"]}
         for dep in content["deps"]:
-            expected = made.get(dep["path"]) or md5(ROOT / dep["path"])
+            expected = made.get(dep["path"]) or md5_as_dvc(ROOT / dep["path"])
             assert dep["md5"] == expected, f"{stage} was not reproduced since {dep['path']} changed: `dvc repro`"
         outs = declared_paths(stage, ("outs", "metrics", "plots"))
         assert {out["path"] for out in content["outs"]} == outs, stage
     for path in (path for path in made if path.startswith("metrics/")):
         assert made[path] == md5(ROOT / path), f"{path} is not what the recorded run wrote: `dvc repro`"
+
+
+def md5_as_dvc(path: Path) -> str:
+    """DVC's digest of a file, or of a folder: that of the list of its files with theirs."""
+    if path.is_file():
+        return md5(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    listed = [{"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
 def git(*arguments: str) -> str:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stages.runtime import start_tensorflow
+from stages.network.runtime import start_tensorflow
 
 start_tensorflow("avx2", "cpu")
 
-from stages.grading import calibration_error, grade, list_predictions, wilson_interval  # noqa: E402
+from stages.evaluation.grading import calibration_error, grade, list_predictions, wilson_interval  # noqa: E402
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
 LABELS = np.eye(2, dtype=np.float32)[[0, 1, 1, 1]]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import parse_yaml  # type: ignore[import-untyped]
 
-from stages.params import Params, flatten, load
 from stages.preflight import RULES, package_problems, params_problems
-from stages.process import InputError
+from stages.running.params import Params, flatten, load
+from stages.running.process import InputError
 from tests.project import ROOT
 
 GOOD = flatten(load(ROOT / "params.yaml"))
@@ -85,6 +85,7 @@ def test_numbers_as_dvc_exp_writes_them_are_read_as_floats(tmp_path: Path, text:
             "a: !!int x",
             "a: " + "9" * 5000,
             "a: !!int ''",
+            "&a [*a]",
         ),
         *("[" * 3000, "a: !!python/name:os.system x"),
     ],
@@ -96,78 +97,30 @@ def test_a_file_that_is_no_mapping_is_one_clear_line(tmp_path: Path, text: str) 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("010", "010"),
-        ("1:30", "1:30"),
-        ("1_000", "1_000"),
-        ("yes", "yes"),
-        ("2001-01-01", "2001-01-01"),
-        ("0x10", "0x10"),
-    ],
-)
-def test_what_yaml_versions_read_differently_is_text_and_so_refused_as_a_number(
-    tmp_path: Path, text: str, value: str
+@pytest.mark.parametrize("text", ["5", "1e3", "010", "2024_11", "0x10", "2020-01-01", "true", "~", ".inf", ""])
+def test_what_dvc_reads_as_something_else_than_text_is_no_file_name_and_quotes_are_the_way_out(
+    tmp_path: Path, text: str
 ) -> None:
-    (tmp_path / "p.yaml").write_text(f"train: {{epochs: {text}}}\n")
-    assert flatten(load(tmp_path / "p.yaml")) == {"train.epochs": value}
-    assert params_problems({**GOOD, "train.epochs": value})
+    (tmp_path / "p.yaml").write_text(f"a: {text}\nb: '{text or 5}'\n")
+    read = load(tmp_path / "p.yaml")
+    (problem,) = params_problems({**GOOD, "data.source": read["a"]})
+    assert problem.endswith("must be the path of a file or folder, in quotes if it looks like a number or a date")
+    assert not params_problems({**GOOD, "data.source": read["b"]})
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("-3", -3),
-        ("0", 0),
-        ("+7", 7),
-        ("0.5", 0.5),
-        ("1.", 1.0),
-        (".5", 0.5),
-        ("true", True),
-        ("~", None),
-        ("null", None),
-    ],
-)
-def test_plain_scalars_are_what_they_look_like(tmp_path: Path, text: str, value: Any) -> None:
-    (tmp_path / "p.yaml").write_text(f"a: {text}\n")
-    read = load(tmp_path / "p.yaml")["a"]
-    assert read == value and type(read) is type(value)
+def test_values_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    """With the same parser: `dvc.lock` and the stage must not take `yes` or `010` for two things."""
+    scalars = ["010", "yes", "1:30", "1_000", "1e-05", ".5", "1.", "+7", "true", "~", "1.2.3", "'x'", "2024-11"]
+    text = "".join(f"a{number}: {scalar}\n" for number, scalar in enumerate(scalars))
+    (tmp_path / "p.yaml").write_text(text)
+    assert load(tmp_path / "p.yaml") == parse_yaml(text, "p.yaml")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("5", "-3", "1.5", "1e3", ".5", "010", "2024_11", "0x10", "0o17", "0b1", "1_0.5", "1e-05", ".5e+1"),
-        *("2020-01-01", "true", "True", "FALSE", "~", "null", "Null", ".inf", ".Inf", ".NaN", ""),
-    ],
-)
-def test_what_dvc_reads_as_something_else_than_text_is_no_file_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / "p.yaml").write_text(f"a: {text}\n")
-    read = load(tmp_path / "p.yaml")["a"]
-    assert not isinstance(parse_yaml(f"a: {text}\n", "p.yaml")["a"], str)
-    assert params_problems({**GOOD, "data.source": read})
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("a", "data/mnist.npz", "1.2.3", "10a", "face1", "2024-11", "1:30", "yes", "_1", ".5e1", "0x", "1e"),
-        *("2020-01-01.npz", "NuLL", "'010'", '"2024_11"', "C:\\x", "$(touch x)", "nan", "1 2"),
-    ],
-)
-def test_what_dvc_reads_as_text_is_a_file_name_with_the_same_characters(tmp_path: Path, text: str) -> None:
-    (tmp_path / "p.yaml").write_text(f"a: {text}\n")
-    read = load(tmp_path / "p.yaml")["a"]
-    assert read == parse_yaml(f"a: {text}\n", "p.yaml")["a"] and not params_problems({**GOOD, "data.source": read})
-
-
-def test_text_that_needs_quotes_is_told_so(tmp_path: Path) -> None:
-    (tmp_path / "p.yaml").write_text("a: 2024_11\n")
-    (problem,) = params_problems({**GOOD, "data.source": load(tmp_path / "p.yaml")["a"]})
-    assert problem == (
-        "params.yaml: data.source = 2024_11 (text needs quotes here): must be the path of a file or folder"
-    )
+@pytest.mark.parametrize("text", ["a: &a {b: *a}", "a: {b: &b {c: {d: *b}}}"])
+def test_a_section_that_contains_itself_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"params\.yaml: a[.bcd]*: contains itself"):
+        flatten(load(tmp_path / "p.yaml"))
 
 
 def test_a_key_with_a_dot_is_refused_since_dvc_would_look_for_a_section() -> None:

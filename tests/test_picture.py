@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from stages.picture import digit_picture, plain_picture
-from stages.process import InputError
+from stages.pictures.sample import Sample, picture_sample
+from stages.running.process import InputError
 
 # Pen strokes on a unit square, x to the right and y down.
 STROKES: dict[str, list[list[tuple[float, float]]]] = {
@@ -49,9 +49,13 @@ def draw(name: str, size: int = 280, pen: float = 0.05, ink: int = 30, paper: in
     return large.resize((size, size), Image.Resampling.LANCZOS)
 
 
+def read(path: Path, size: tuple[int, int] = (28, 28)) -> Sample:
+    return picture_sample(path, size, "digit")
+
+
 def field_of(picture: Image.Image, path: Path, exif: Image.Exif | None = None) -> np.ndarray:
     picture.save(path, exif=exif or Image.Exif())
-    found = digit_picture(path, 28, 28)
+    found = read(path)
     assert found.warning is None, found.warning
     return found.field
 
@@ -132,7 +136,7 @@ def test_a_blank_page_with_a_shadow_across_is_never_a_digit_without_a_warning(
     shadow = np.clip((x * np.cos(angle) + y * np.sin(angle)) / softness + 0.5, 0, 1)
     page = 210 * (1 - 0.4 * shadow) + np.random.default_rng(0).normal(0, 2, shadow.shape)
     Image.fromarray(page.astype(np.uint8)).save(tmp_path / "a.jpg", quality=90)
-    assert digit_picture(tmp_path / "a.jpg", 28, 28).warning in ("no digit found", "this may be no digit")
+    assert read(tmp_path / "a.jpg").warning in ("no digit found", "this may be no digit")
 
 
 def test_a_page_half_in_shadow_is_not_taken_for_light_ink(tmp_path: Path) -> None:
@@ -186,17 +190,25 @@ def test_the_orientation_in_a_photograph_is_obeyed(tmp_path: Path) -> None:
     assert alike(field_of(upright, tmp_path / "a.png"), turned) > 0.95
 
 
+@pytest.mark.parametrize("suffix", ["png", "webp"])  # of a JPEG Pillow itself reads past them
+def test_a_picture_with_unreadable_exif_is_read_with_a_note(tmp_path: Path, suffix: str) -> None:
+    draw("7 with a bar").convert("RGB").save(tmp_path / f"a.{suffix}", exif=b"Exif\0\0no TIFF header")
+    sample = read(tmp_path / f"a.{suffix}")
+    assert sample.note == "unreadable EXIF data: taken to be upright" and sample.warning is None
+    assert alike(field_of(draw("7 with a bar"), tmp_path / "b.png"), sample.field) > 0.95
+
+
 def test_of_an_animation_the_first_frame_is_taken_with_a_note(tmp_path: Path) -> None:
     first, second = draw("7 with a bar"), draw("1, very narrow")
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
-    picture = digit_picture(tmp_path / "a.gif", 28, 28)
+    picture = read(tmp_path / "a.gif")
     assert picture.note == "first of 2 frames"
     assert alike(field_of(first, tmp_path / "b.png"), picture.field) > 0.9
 
 
 def test_the_model_s_size_decides_the_field(tmp_path: Path) -> None:
     draw("7 with a bar").save(tmp_path / "a.png")
-    field = digit_picture(tmp_path / "a.png", 56, 40).field
+    field = read(tmp_path / "a.png", (56, 40)).field
     assert field.shape == (56, 40) and field.max() > 0.8
 
 
@@ -206,7 +218,7 @@ def test_a_blank_page_is_no_digit(tmp_path: Path, paper: int) -> None:
     grain = np.clip(paper + rng.normal(0, 3, (300, 300)), 0, 255).astype(np.uint8)
     for pixels in (np.full((300, 300), paper, np.uint8), grain):
         Image.fromarray(pixels).save(tmp_path / "a.png")
-        picture = digit_picture(tmp_path / "a.png", 28, 28)
+        picture = read(tmp_path / "a.png")
         assert picture.warning == "no digit found" and not picture.field.any()
 
 
@@ -215,22 +227,23 @@ def test_two_digits_side_by_side_are_warned_of(tmp_path: Path) -> None:
     both.paste(draw("7 with a bar"), (0, 0))
     both.paste(draw("open 4"), (280, 0))
     both.save(tmp_path / "a.png")
-    assert digit_picture(tmp_path / "a.png", 28, 28).warning == "several separate glyphs"
+    assert read(tmp_path / "a.png").warning == "several separate glyphs"
 
 
 def test_what_was_found_is_marked_in_the_picture_shown(tmp_path: Path) -> None:
     draw("7 with a bar", 2000).save(tmp_path / "a.png")
-    picture = digit_picture(tmp_path / "a.png", 28, 28)
-    assert picture.original.shape == picture.found.shape and max(picture.original.shape) <= 800
-    red = (picture.found == (255, 0, 0)).all(axis=2)
-    assert 0.01 < red.mean() < 0.2 and picture.original[red].mean() < 100
+    picture = read(tmp_path / "a.png")
+    original, found = picture.steps["original"], picture.steps["found"]
+    assert original.shape == found.shape and max(original.shape) <= 800
+    red = (found == (255, 0, 0)).all(axis=2)
+    assert 0.01 < red.mean() < 0.2 and original[red].mean() < 100
 
 
 def test_plain_preprocessing_only_resizes(tmp_path: Path) -> None:
     pixels = np.zeros((100, 100), np.uint8)
     pixels[:50] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    field = plain_picture(tmp_path / "a.png", 20, 10).field
+    field = picture_sample(tmp_path / "a.png", (20, 10), "plain").field
     assert field.shape == (20, 10) and field[:9].min() > 0.99 and field[11:].max() < 0.01
 
 
@@ -256,11 +269,18 @@ def test_every_bad_file_is_one_line_that_names_it(tmp_path: Path) -> None:
     for name, content in bad_files(tmp_path).items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name.replace(".", r"\.")) as caught:
-            digit_picture(tmp_path / name, 28, 28)
+            read(tmp_path / name)
         assert "\n" not in str(caught.value)
     for name in ("none.png", "."):
         with pytest.raises(InputError):
-            digit_picture(tmp_path / name, 28, 28)
+            read(tmp_path / name)
+
+
+def test_a_picture_s_content_never_chooses_a_program_to_run(tmp_path: Path) -> None:
+    """Pillow would hand PostScript, whatever its name, to Ghostscript."""
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\n")
+    with pytest.raises(InputError, match=r"a\.png: not a picture of a known kind"):
+        read(tmp_path / "a.png")
 
 
 def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
@@ -274,7 +294,7 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
             damaged[rng.integers(len(content), size=3)] = rng.integers(256, size=3)
             (tmp_path / f"b.{suffix}").write_bytes(damaged.tobytes())
             try:
-                assert digit_picture(tmp_path / f"b.{suffix}", 28, 28).field.shape == (28, 28)
+                assert read(tmp_path / f"b.{suffix}").field.shape == (28, 28)
             except InputError as error:
                 assert f"b.{suffix}" in str(error)
 
@@ -282,4 +302,4 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
 def test_a_pipe_under_a_picture_s_name_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png: is no file"):
-        digit_picture(tmp_path / "a.png", 28, 28)
+        read(tmp_path / "a.png")

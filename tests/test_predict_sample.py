@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stages.prediction import UNSURE, describe, in_words
-from stages.samples import Sample
+from stages.pictures.prediction import UNSURE, describe, in_words
+from stages.pictures.sample import Sample
 from tests.project import Project
 
 FIELD = np.full((28, 28), 0.5, np.float32)
@@ -62,7 +62,7 @@ def test_a_line_a_picture_for_files_and_folders_and_bad_ones_named_at_the_end_wi
     assert len(errors) == 4
     assert errors[0] == f"predict_sample: {pictures.parent / 'empty'}: no picture in this folder"
     assert errors[1].startswith(f"predict_sample: {broken}: ")
-    assert errors[2].startswith(f"predict_sample: {pictures / 'drawing.svg'}: not a picture of a kind Pillow reads")
+    assert errors[2].startswith(f"predict_sample: {pictures / 'drawing.svg'}: not a picture of a known kind")
     assert errors[3] == f"predict_sample: {pictures / 'none.png'}: no such file"
 
 
@@ -143,6 +143,10 @@ def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:
 def test_an_unsure_network_is_said_to_be_so() -> None:
     assert described([UNSURE - 0.01, 0.41])["warning"] == "the network is unsure"
     assert described([0.3, 0.7])["warning"] is None
+
+
+def test_the_predicted_class_is_that_of_the_unrounded_probabilities_as_in_the_metrics() -> None:
+    assert described([0.49999998, 0.50000002])["predicted"] == 1
 
 
 def test_what_the_picture_warns_of_goes_before_what_the_network_does() -> None:

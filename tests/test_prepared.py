@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.arrays import CHUNK_BYTES
-from stages.prepared import normalize, one_hot, open_prepared, write_prepared
-from stages.process import InputError
+from stages.arrays.npy import CHUNK_BYTES
+from stages.arrays.prepared import open_prepared
+from stages.dataset.preparation import normalize, one_hot, write_prepared
+from stages.running.process import InputError
 
 
 @pytest.mark.parametrize(("layout", "shape"), [("channels_last", (2, 3, 4, 1)), ("channels_first", (2, 1, 3, 4))])
@@ -28,7 +29,7 @@ def test_one_hot_has_a_single_one_in_the_column_of_the_label() -> None:
 
 def test_an_array_of_many_chunks_is_written_as_numpy_would_save_it(tmp_path: Path) -> None:
     images = (np.arange(7000 * 28 * 28) % 256).astype(np.uint8).reshape(7000, 28, 28)
-    assert images.nbytes > 0 and images.nbytes * 4 > CHUNK_BYTES
+    assert images.nbytes * 4 > CHUNK_BYTES
     write_prepared(tmp_path / "x.npy", images, partial(normalize, image_data_format="channels_last"))
     np.save(tmp_path / "whole.npy", normalize(images, "channels_last"))
     assert (tmp_path / "x.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()

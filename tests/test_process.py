@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from stages.files import replacing, write_csv, write_json
-from stages.process import InputError
+from stages.running.outputs import replacing, write_csv, write_json
 from tests.project import ROOT, Project
 
 MAIN = """
 import sys
 from pathlib import Path
-from stages import process
-from stages.files import replacing
+from stages.running import process
+from stages.running.outputs import replacing
 def main():
     {body}
 sys.argv[0] = "/anywhere/train.py"
@@ -50,18 +49,22 @@ def test_a_file_that_is_in_the_way_or_forbidden_is_a_line_that_names_it(tmp_path
     ended = run(f"with replacing(Path({str(tmp_path / 'out.h5')!r})) as partial: partial.write_bytes(b'')")
     assert ended.returncode == 1
     assert our_lines(ended.stderr) == [
-        f"train: {tmp_path}/out.h5: is a directory; `make restore` brings back the last results"
+        f"train: {tmp_path}/out.h5: is a directory; `make restore` brings back the committed results"
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5"]
     ended = run("raise PermissionError(13, 'Permission denied', 'x.npy')")
     assert our_lines(ended.stderr)[-1].startswith("train: x.npy: permission denied;")
 
 
-def test_an_interruption_is_a_line_that_says_how_to_go_on() -> None:
+def test_an_interrupted_stage_is_a_line_that_says_how_to_go_on_and_by_hand_just_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ended = run("raise KeyboardInterrupt")
-    assert ended.returncode == 130
+    assert ended.returncode == 130 and our_lines(ended.stderr)[-1] == "train: interrupted"
+    monkeypatch.setenv("DVC_STAGE", "train")
+    ended = run("raise KeyboardInterrupt")
+    assert ended.returncode == 130 and "Traceback" not in ended.stderr
     assert our_lines(ended.stderr)[-1].startswith("train: interrupted; `dvc repro` goes on")
-    assert "Traceback" not in ended.stderr
 
 
 def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(small_disk: Path) -> None:
@@ -70,7 +73,7 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(small_disk
     ended = run(body)
     assert ended.returncode == 1
     (line,) = our_lines(ended.stderr)
-    assert line == f"train: {small_disk}/out.npy: the disk is full; `make restore` brings back the last results"
+    assert line == f"train: {small_disk}/out.npy: the disk is full; `make restore` brings back the committed results"
     assert (small_disk / "out.npy").read_text() == "earlier"
     assert [entry.name for entry in small_disk.iterdir()] == ["out.npy"]
 
@@ -130,5 +133,17 @@ def test_a_network_too_large_for_the_images_is_one_line(project: Project) -> Non
     )
 
 
-def test_input_errors_are_not_caught_as_something_else() -> None:
-    assert issubclass(InputError, Exception) and not issubclass(InputError, ValueError | OSError)
+def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
+    project: Project, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    ended = project.run(
+        str(tmp_path / "bare/bin/python"),
+        "-m",
+        "stages.train",
+        *["--images", "x", "--labels", "y"],
+        *["--model", "m", "--history", "h"],
+    )
+    (line,) = our_lines(ended.stderr)
+    assert ended.returncode == 1 and line.startswith("preflight: requirements.lock: the packages of ")
+    assert "run `make install`" in line

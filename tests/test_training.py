@@ -2,25 +2,28 @@
 
 import errno
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from stages.process import InputError
-from stages.runtime import start_tensorflow
+from stages.network.runtime import start_tensorflow
+from stages.running.process import InputError
+from tests.project import ROOT
 
 start_tensorflow("avx2", "cpu")
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from stages.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
-from stages.model_file import load_network  # noqa: E402
-from stages.network import build_network, save_network  # noqa: E402
-from stages.resume import Backup, fingerprint  # noqa: E402
-from stages.training import Training, epoch_batches, seed_dropout, sharded_step, training_rows  # noqa: E402
+from stages.network.architecture import build_network  # noqa: E402
+from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
+from stages.network.model_file import load_network, save_network  # noqa: E402
+from stages.training.loop import Training, epoch_batches, seed_dropout, sharded_step, training_rows  # noqa: E402
+from stages.training.resume import Backup, fingerprint  # noqa: E402
 
 MODEL: dict[str, Any] = {
     "filters": [4, 4],
@@ -149,11 +152,33 @@ def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: p
 
 
 def test_removing_a_backup_removes_those_of_other_inputs_and_what_a_kill_left(tmp_path: Path) -> None:
-    for name in ("k.npz", "other.npz", ".partial-k.npz"):
+    for name in ("k.npz", "other.npz", ".partial-k.npz", ".partial-other.npz", "third.lock"):
         (tmp_path / "resume").mkdir(exist_ok=True)
         (tmp_path / "resume" / name).touch()
     Backup(tmp_path / "resume", "k").remove()
     assert not (tmp_path / "resume").exists()
+
+
+def test_the_end_of_a_training_leaves_the_backup_of_one_that_still_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "resume"
+    script = (
+        "import sys; from pathlib import Path; from stages.training.resume import Backup\n"
+        "backup = Backup(Path(sys.argv[1]), 'running'); backup.save([], []); print('ready', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, folder], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout and other.stdout.readline() == "ready\n"
+    (folder / ".partial-running.npz").touch()  # which it is just writing
+    (folder / "killed.npz").touch()
+    with pytest.raises(InputError, match="another process is training with the same inputs"):
+        Backup(folder, "running")
+    Backup(folder, "k").remove()
+    assert {path.name for path in folder.iterdir()} == {"running.npz", ".partial-running.npz", "running.lock"}
+    other.kill()
+    other.wait()
+    Backup(folder, "k").remove()
+    assert not folder.exists()
 
 
 def test_what_else_lies_in_the_folder_of_backups_is_left_alone(tmp_path: Path) -> None:
@@ -241,7 +266,7 @@ def test_a_full_disk_is_one_error_that_names_the_model(
 def test_a_model_for_other_images_or_classes_is_refused(model_file: Path) -> None:
     with pytest.raises(InputError, match=r"cnn\.h5: takes images of \(12, 12, 1\), must take \(28, 28, 1\)"):
         load_network(model_file, (28, 28, 1))
-    with pytest.raises(InputError, match=r"cnn\.h5: tells 3 classes apart, must be 10"):
+    with pytest.raises(InputError, match=r"cnn\.h5: has 3 classes, must have 10"):
         load_network(model_file, (12, 12, 1), 10)
 
 

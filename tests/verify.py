@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from stages.running.params import load
 from tests.project import ROOT, Project, make_project
 
 # Where bytes cannot match: several times the spread over seeds that was seen of the default recipe.
@@ -35,7 +35,7 @@ def why_no_match_is_possible(root: Path = ROOT) -> str | None:
         return f"this is {sys.platform} on {platform.machine()}, the recorded bytes are of linux on x86_64"
     if not __cpu_features__.get("AVX2"):
         return "this CPU has no AVX2"
-    asked = yaml.safe_load((root / "params.yaml").read_text())["tensorflow"]
+    asked = load(root / "params.yaml")["tensorflow"]
     if asked != {"instruction_set": "avx2", "device": "cpu"}:
         return f"params.yaml asks for tensorflow: {asked}, whose bytes hold for one kind of processor only"
     return None
@@ -53,7 +53,7 @@ def print_table(expected: Mapping[str, str], found: Mapping[str, str]) -> bool:
 
 def recorded(root: Path) -> dict[str, str]:
     """The MD5 of every output as dvc.lock has it."""
-    stages = yaml.safe_load((root / "dvc.lock").read_text())["stages"].values()
+    stages = load(root / "dvc.lock")["stages"].values()
     return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.arrays import Rows
-from stages.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices
-from stages.process import InputError
-from stages.resume import Backup
+from stages.arrays.npy import Rows
+from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices
+from stages.running.process import InputError
+from stages.training.resume import Backup
 
 History = list[dict[str, float]]
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]

@@ -1,24 +1,33 @@
 """Output files that appear whole or not at all."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-DECIMALS = 6  # of figures in JSON and CSV: beyond, float32 has nothing to say
+DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, with the same suffix; it becomes `path` when the block succeeds."""
+    """Yield a temporary path beside `path`, with the same suffix; it becomes `path` when the block succeeds.
+
+    Raises:
+        IsADirectoryError: `path` is a folder, which is said before the block works.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
     try:
         yield partial
         partial.replace(path)
     except OSError as error:
-        error.filename = str(path)  # numpy and h5py name none, or the temporary one
+        if error.filename is None or Path(error.filename) == partial:  # as numpy and h5py do
+            error.filename = str(path)
         raise
     finally:
         partial.unlink(missing_ok=True)

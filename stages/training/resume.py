@@ -1,25 +1,40 @@
 """The state of a training after its last finished epoch, kept outside the pipeline's outputs until it is done."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.files import replacing
+from stages.running.outputs import replacing
+from stages.running.process import InputError
 
 
 class Backup:
-    """One file in `folder`, named by a key of everything that the result depends on: another key, another training."""
+    """One file in `folder`, named by a key of everything that the result depends on: another key, another training.
+
+    A lock beside it lasts as long as the process: a training clears what killed ones left, and no live one's.
+    """
 
     def __init__(self, folder: Path, key: str) -> None:
-        self.folder = folder
+        """Take the lock.
+
+        Raises:
+            InputError: another process, with just these inputs, has it.
+        """
+        self.folder, self.key = folder, key
         self.path = folder / f"{key}.npz"
+        lock = hold(folder / f"{key}.lock")
+        if lock is None:
+            raise InputError(f"{self.path}: another process is training with the same inputs; must end first")
+        self._lock = lock
 
     def load(self) -> tuple[list[dict[str, float]], list[NDArray[Any]]] | None:
         """The history and the variables' values that `save` got last, or None if there is no (readable) backup."""
@@ -40,11 +55,35 @@ class Backup:
             np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
 
     def remove(self) -> None:
-        """Delete this backup, and those that other inputs left behind."""
-        for path in self.folder.glob("*.npz"):
-            path.unlink(missing_ok=True)
+        """Delete this backup, and those that killed trainings left behind."""
+        self._clear(self.key, self._lock)
+        entries = [*self.folder.glob("*.npz"), *self.folder.glob("*.lock")]
+        for key in {entry.stem.removeprefix(".partial-") for entry in entries}:
+            if (lock := hold(self.folder / f"{key}.lock")) is not None:
+                self._clear(key, lock)
         with contextlib.suppress(OSError):  # there is none, or something of another's is in it
             self.folder.rmdir()
+
+    def _clear(self, key: str, lock: IO[bytes]) -> None:
+        for name in (f"{key}.npz", f".partial-{key}.npz", f"{key}.lock"):
+            (self.folder / name).unlink(missing_ok=True)
+        lock.close()
+
+
+def hold(path: Path) -> IO[bytes] | None:
+    """Lock a file, made for the purpose, until it is closed or the process ends; None if another has locked it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another training has just removed the folder, or the lock
+            file = path.open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
+            except BlockingIOError:
+                file.close()
+                return None
+            file.close()
 
 
 def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:

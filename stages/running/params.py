@@ -1,6 +1,5 @@
 """Reading params.yaml, and the rules that a stage writes beside its parameters."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -8,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from stages.process import InputError, reason
+from stages.running.process import InputError, reason
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -24,7 +21,7 @@ class Rule:
 
 
 def whole(low: int, high: int) -> Rule:
-    """A whole number from `low` to `high` (true and false are none)."""
+    """A whole number from `low` to `high` (true and false are not)."""
     return Rule(lambda value: type(value) is int and low <= value <= high, f"a whole number from {low} to {high}")
 
 
@@ -48,7 +45,10 @@ def choice(*values: str) -> Rule:
 
 def file_name() -> Rule:
     """The path of a file or folder."""
-    return Rule(lambda value: type(value) is str and value != "", "the path of a file or folder")
+    return Rule(
+        lambda value: type(value) is str and value != "",
+        "the path of a file or folder, in quotes if it looks like a number or a date",
+    )
 
 
 def list_of(rule: Rule) -> Rule:
@@ -94,70 +94,37 @@ def read_params() -> Params:
     return Params(flatten(load(PARAMS_FILE)))
 
 
-class _Ambiguous(str):
-    """Text without quotes that DVC reads as a number, a date, a truth or null: no rule accepts it."""
-
-    def __repr__(self) -> str:
-        return f"{self} (text needs quotes here)"
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads plain scalars by YAML 1.2, as DVC does: `1e-05` is a number, and `1:30` and `yes` are none of PyYAML's.
-
-    What only some parsers take for no text, such as `010` or `2024_11`, is `_Ambiguous`.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _scalar in {
-    "tag:yaml.org,2002:null": r"~|null|",
-    "tag:yaml.org,2002:bool": r"true|false",
-    "tag:yaml.org,2002:int": r"[-+]?(0|[1-9][0-9]*)",
-    "tag:yaml.org,2002:float": r"[-+]?([0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?"
-    r"|[-+]?\.[0-9]+([eE][-+][0-9]+)?|[-+]?\.inf|\.nan",
-    # The rest of what ruamel.yaml, DVC's parser, resolves to something else than text.
-    "!ambiguous": r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+)|[-+]?[0-9][0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?"
-    r"|[-+]?\.[0-9_]+([eE][-+][0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?|[-+]?\.(Inf|INF)|\.(NaN|NAN)"
-    r"|Null|NULL|True|TRUE|False|FALSE",
-}.items():
-    _Loader.add_implicit_resolver(_tag, re.compile(f"({_scalar})$"), None)
-_Loader.add_constructor("!ambiguous", lambda _, node: _Ambiguous(node.value))
-
-
 def load(path: Path) -> dict[Any, Any]:
-    """Read a YAML mapping.
+    """Read a YAML mapping with the parser that DVC reads it with: another could take `010` or `yes` for something else.
 
     Raises:
         InputError: the file is missing, is not YAML, or holds something else than a mapping.
     """
+    from ruamel.yaml import YAML  # here, so that a Python without it gets as far as the preflight's word on packages
+
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except Exception as error:  # beside its own error PyYAML raises whatever a constructor such as !!int stumbles over
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except Exception as error:  # beside its own errors it raises whatever a constructor such as !!int stumbles over
         raise InputError(f"{path}: cannot be read: {reason(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: must be a mapping of sections such as `train:`, is {content!r}")
     return content
 
 
-def flatten(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Mapping[Any, Any], prefix: str = "", inside: tuple[int, ...] = ()) -> dict[str, Any]:
     """Turn nested sections into dotted keys.
 
     Raises:
-        InputError: a key has a dot of its own; DVC would look for the section.
+        InputError: a key has a dot of its own (DVC would look for the section), or a section contains itself.
     """
     flat: dict[str, Any] = {}
+    if id(tree) in inside:
+        raise InputError(f"{PARAMS_FILE}: {prefix.rstrip('.')}: contains itself (a YAML alias)")
     for key, value in tree.items():
         if "." in str(key):
             raise InputError(f"{PARAMS_FILE}: {prefix}{key}: a key must have no dot; write it into its section")
         if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
+            flat.update(flatten(value, f"{prefix}{key}.", (*inside, id(tree))))
         else:
             flat[f"{prefix}{key}"] = value
     return flat

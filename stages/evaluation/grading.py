@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.files import DECIMALS
-from stages.inference import loss_and_accuracy
+from stages.network.inference import loss_and_accuracy
+from stages.running.outputs import DECIMALS
 
 Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
 CALIBRATION_BINS = 15

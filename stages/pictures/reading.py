@@ -1,26 +1,26 @@
-"""Turn any picture file of a hand-written digit into the field a network understands.
-
-Reading (this module) ends in a small RGB picture in memory, whatever the file held; finding the digit and
-fitting it into the field follows MNIST's own protocol and is in `stages.digit`.
-"""
+"""Reading picture files: a small RGB picture in memory, whatever the file held."""
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from stages.digit import find_digit, fit_field
-from stages.process import InputError, reason
+from stages.running.process import InputError, reason
 
 WORKING_SIDE = 800  # longest side the digit is looked for at: a pen of 1/400 of the picture is still 2 pixels wide
 MOST_PIXELS = 64_000_000  # a progressive JPEG of so many takes 380 MB to decode, an RGB picture 260 MB
 SMALLEST_SIDE = 8  # pixels of the longer side below which nobody could tell digits apart
 STRIP_ROWS = 16  # of the reduced picture, converted at a time: converting a large one whole would double its memory
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to gray
-TRANSPOSE = {  # EXIF orientation (tag 274) to what undoes it
+FORMATS = (  # of pixels alone: by its content Pillow would also hand an EPS called .png to Ghostscript
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF"),
+    *("WEBP", "XBM"),
+)
+UNREADABLE = {".svg", ".heic", ".heif", ".eps"}  # other pictures: in a folder, too, they are reported
+ORIENTATION = 274  # the EXIF tag
+TRANSPOSE = {  # orientation to what undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -31,46 +31,32 @@ TRANSPOSE = {  # EXIF orientation (tag 274) to what undoes it
 }
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture on its way to the network: what came, what was found, what the network sees.
+def find_pictures(path: Path) -> list[Path]:
+    """The file that `path` names, or, of a folder, the files below it with the suffix of a picture, sorted by name.
 
-    original, found: uint8 (h, w, 3), longest side at most 800; `found` marks the ink taken for the digit in red.
-    field: float32 (rows, cols), white on black in [0, 1].
-    warning: why the prediction may be worthless, in a few words. note: what else a person should know.
+    Raises:
+        InputError: the folder holds none.
     """
-
-    original: NDArray[np.uint8]
-    found: NDArray[np.uint8]
-    field: NDArray[np.float32]
-    warning: str | None = None
-    note: str | None = None
-
-
-def digit_picture(path: Path, rows: int = 28, cols: int = 28) -> Picture:
-    """The digit in the picture as MNIST's authors would have stored it: see `stages.digit`. Raises InputError."""
-    rgb, note = read_picture(path)
-    digit = find_digit(luma(rgb))
-    shown = to_bytes(rgb)
-    marked = shown.copy()
-    marked[digit.mask] = (255, 0, 0)
-    return Picture(shown, marked, fit_field(digit, rows, cols), digit.warning, note)
-
-
-def plain_picture(path: Path, rows: int, cols: int) -> Picture:
-    """The whole picture resized (anti-aliased) to rows x cols, for networks not trained on centred glyphs.
-
-    Raises InputError.
-    """
-    rgb, note = read_picture(path)
-    resized = Image.fromarray(luma(rgb)).resize((cols, rows), Image.Resampling.BICUBIC)
-    return Picture(to_bytes(rgb), to_bytes(rgb), np.clip(np.asarray(resized), 0, 1), None, note)
+    try:
+        if not path.is_dir():
+            return [path]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS} | UNREADABLE
+    found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in known and entry.is_file())
+    if not found:
+        raise InputError(f"{path}: no picture in this folder")
+    return found
 
 
 def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
-    """(h, w, 3) in [0, 1], upright, opaque, longest side at most 800; and a note if only a part was read.
+    """Read a picture file.
 
-    Raises InputError, one line that names the file, for whatever cannot be read.
+    Returns:
+        (h, w, 3) in [0, 1], upright, opaque, longest side at most 800; and a note, or None, on what was not read of it.
+
+    Raises:
+        InputError: it cannot be read.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
@@ -84,7 +70,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture of a kind Pillow reads (save it as PNG or JPEG)") from None
+        raise InputError(f"{path}: not a picture of a known kind (save it as PNG or JPEG)") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # damaged files raise a dozen types in Pillow's decoders
@@ -96,13 +82,18 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
 
 def decode(path: Path) -> tuple[Image.Image, str | None]:
     """The first frame as 8-bit RGBA, upright, longest side at most 800. Raises whatever Pillow raises."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first")
         if max(image.size) < SMALLEST_SIDE:
             raise InputError(f"{path}: {image.width}x{image.height} pixels are too few to hold a digit")
         frames = getattr(image, "n_frames", 1)
-        turn = TRANSPOSE.get(image.getexif().get(274, 1))
+        notes = [f"first of {frames} frames"] if frames > 1 else []
+        try:
+            turn = TRANSPOSE.get(image.getexif().get(ORIENTATION, 1))
+        except Exception:  # whatever the parser stumbles over; the pixels are another matter
+            turn = None
+            notes.append("unreadable EXIF data: taken to be upright")
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG decodes straight to 1/2, 1/4 or 1/8 of its size
         image.load()
         factor = max(1, max(image.size) // WORKING_SIDE)
@@ -114,7 +105,7 @@ def decode(path: Path) -> tuple[Image.Image, str | None]:
                 strip = Image.fromarray(np.clip(np.asarray(strip, np.float32) * (255 / white), 0, 255).astype(np.uint8))
             small.paste(strip.convert("RGBA").reduce(factor), (0, top // factor))
     small.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    return (small if turn is None else small.transpose(turn)), (f"first of {frames} frames" if frames > 1 else None)
+    return (small if turn is None else small.transpose(turn)), ("; ".join(notes) or None)
 
 
 def white_level(image: Image.Image) -> float | None:

@@ -6,8 +6,8 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from stages.files import replacing
-from stages.samples import Sample
+from stages.pictures.sample import Sample
+from stages.running.outputs import replacing
 
 MOST_TICKS = 20  # classes beyond this are too many to name each
 

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.arrays import Rows
-from stages.process import InputError
+from stages.arrays.npy import Rows
+from stages.running.process import InputError
 
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from stages.ink import (
+from stages.pictures.ink import (
     DARKEST,
     EIGHT,
     FINE,

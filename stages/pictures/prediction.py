@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from stages.files import DECIMALS
-from stages.inference import forward_function, predict_probabilities
-from stages.process import InputError
-from stages.samples import Sample, find_pictures, picture_sample
+from stages.network.inference import forward_function, predict_probabilities
+from stages.pictures.reading import find_pictures
+from stages.pictures.sample import Sample, picture_sample
+from stages.running.outputs import DECIMALS
+from stages.running.process import InputError
 
 # Of MNIST's test images that get less than this, more are wrong than right.
 UNSURE = 0.6
@@ -50,11 +51,11 @@ def describe(sample: Sample, probabilities: list[float]) -> dict[str, Any]:
     rounded = [round(value, DECIMALS) for value in probabilities]
     if not sample.field.any():
         return {"predicted": None, "probability": None, "probabilities": rounded, "warning": sample.warning}
-    probability = max(rounded)
-    warning = sample.warning or ("the network is unsure" if probability < UNSURE else None)
+    predicted = int(np.argmax(probabilities))
+    warning = sample.warning or ("the network is unsure" if probabilities[predicted] < UNSURE else None)
     return {
-        "predicted": rounded.index(probability),
-        "probability": probability,
+        "predicted": predicted,
+        "probability": rounded[predicted],
         "probabilities": rounded,
         "warning": warning,
     }

@@ -11,7 +11,6 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)  # of a file that the error names
 
@@ -39,7 +38,8 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         sys.exit("\n".join(f"{name}: {line}" for line in str(error).splitlines()))
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted; `dvc repro` goes on (training from its last finished epoch)", file=sys.stderr)
+        way_on = "; `dvc repro` goes on (training from its last finished epoch)" if "DVC_STAGE" in os.environ else ""
+        print(f"\n{name}: interrupted{way_on}", file=sys.stderr)
         sys.stdout.flush()
         os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
     except BrokenPipeError:
@@ -51,7 +51,7 @@ def run(main: Callable[[], None]) -> None:
             trouble = error.strerror.lower()
         else:
             raise
-        sys.exit(f"{name}: {error.filename or 'output'}: {trouble}; `make restore` brings back the last results")
+        sys.exit(f"{name}: {error.filename or 'output'}: {trouble}; `make restore` brings back the committed results")
 
 
 def _end_with_dvc() -> None:

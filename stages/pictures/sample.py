@@ -1,4 +1,4 @@
-"""Single samples for the network: a prepared test image, or a picture file, with the steps on the way to its field."""
+"""A sample: what the network sees of a prepared test image or a picture file, and how it came about."""
 
 import dataclasses
 from pathlib import Path
@@ -7,19 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.picture import digit_picture, plain_picture
-from stages.prepared import open_prepared, open_prepared_images
-from stages.process import InputError
-
-UNREADABLE = {".svg", ".heic", ".heif"}  # pictures that Pillow does not read: in a folder, too, they are told of
+from stages.arrays.prepared import open_prepared, open_prepared_images
+from stages.pictures.digit import find_digit, fit_field
+from stages.pictures.reading import luma, read_picture, to_bytes
+from stages.running.process import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What the network sees, float32 (rows, cols) in [0, 1], and how it came about."""
+    """A single image on its way to the network.
+
+    field: what the network sees, float32 (rows, cols) in [0, 1].
+    steps: title to picture, uint8 (h, w, 3), of the steps before it.
+    warning: why the prediction may be worthless, in a few words. note: what else a person should know.
+    """
 
     field: NDArray[np.float32]
-    steps: dict[str, NDArray[np.uint8]] = dataclasses.field(default_factory=dict)  # title to picture, for the figure
+    steps: dict[str, NDArray[np.uint8]] = dataclasses.field(default_factory=dict)
     index: int | None = None
     label: int | None = None
     warning: str | None = None
@@ -54,32 +58,18 @@ def picture_sample(path: Path, size: tuple[int, int], preprocessing: str) -> Sam
     """Turn a picture file into the network's field of `size` (rows, cols).
 
     Args:
-        preprocessing: "digit" finds the digit and fits it in as MNIST's authors did; "plain" resizes the whole.
+        preprocessing: "digit" finds the digit, marks its ink in red, and fits it in as MNIST's authors did: see
+            `stages.pictures.digit`; "plain" resizes the whole (anti-aliased), for other networks.
 
     Raises:
         InputError: the picture cannot be read.
     """
-    picture = (digit_picture if preprocessing == "digit" else plain_picture)(path, *size)
-    steps = {"original": picture.original}
-    if preprocessing == "digit":
-        steps["found"] = picture.found
-    return Sample(picture.field, steps, warning=picture.warning, note=picture.note)
-
-
-def find_pictures(path: Path) -> list[Path]:
-    """The file that `path` names, or, of a folder, the files below it with the suffix of a picture, sorted by name.
-
-    Raises:
-        InputError: the folder holds none.
-    """
-    try:
-        if not path.is_dir():
-            return [path]
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    formats = Image.registered_extensions().items()
-    known = {suffix for suffix, kind in formats if Image.MIME.get(kind, "").startswith("image/")} | UNREADABLE
-    found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in known and entry.is_file())
-    if not found:
-        raise InputError(f"{path}: no picture in this folder")
-    return found
+    rgb, note = read_picture(path)
+    original = to_bytes(rgb)
+    if preprocessing == "plain":
+        resized = Image.fromarray(luma(rgb)).resize(size[::-1], Image.Resampling.BICUBIC)
+        return Sample(np.clip(np.asarray(resized), 0, 1), {"original": original}, note=note)
+    digit = find_digit(luma(rgb))
+    found = original.copy()
+    found[digit.mask] = (255, 0, 0)
+    return Sample(fit_field(digit, *size), {"original": original, "found": found}, warning=digit.warning, note=note)

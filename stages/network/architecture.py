@@ -1,14 +1,10 @@
-"""The network: the classic Keras CNN with two convolutions, as a stock Sequential that anyone can load."""
+"""The architecture: the classic Keras CNN with two convolutions, as a stock Sequential that anyone can load."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import h5py  # type: ignore[import-untyped]
 import keras
-from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what Model.save calls; that takes paths only
 
-from stages.files import replacing
-from stages.process import InputError
+from stages.running.process import InputError
 
 
 def build_network(
@@ -58,18 +54,3 @@ def build_network(
     network.add(layers.Dense(classes, name="logits"))
     network.add(layers.Activation("softmax", name="probabilities"))
     return network
-
-
-def save_network(network: keras.Sequential, path: Path, learning_rate: float) -> None:
-    """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
-
-    The optimizer is a fresh one: training is over, and its moments would triple the file. Its name is given, since
-    Keras would count up from "adam". The file is made in memory: on a full disk HDF5 fails in too many ways.
-    """
-    optimizer = keras.optimizers.Adam(learning_rate, name="adam")
-    network.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
-    with h5py.File(path.name, "w", driver="core", backing_store=False) as memory:
-        save_model_to_hdf5(network, memory)
-        content = memory.id.get_file_image()
-    with replacing(path) as partial:
-        partial.write_bytes(content)

@@ -1,0 +1,79 @@
+"""Opening .npy files without reading them whole."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.running.process import InputError, reason
+
+CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
+
+
+def open_array(path: Path, name: str = "") -> NDArray[Any]:
+    """Open an .npy file (format 1 to 3, any byte order, C or Fortran order) read-only, without reading its data.
+
+    Args:
+        name: what to call it in a message; its path unless given.
+
+    Raises:
+        InputError: the file is missing, is no .npy file, holds pickled objects (never loaded), or is shorter than its
+            header claims.
+    """
+    return np.asarray(_open_memmap(path, name or str(path)))  # the plain view: slicing np.memmap itself is slow
+
+
+def _open_memmap(path: Path, name: str) -> np.memmap[Any, Any]:
+    if not path.is_file():
+        raise InputError(f"{name}: no such file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{name}: the file is empty")
+    try:
+        with np.errstate(over="ignore"):  # of a header's absurd shape, which is refused all the same
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # np.load has no error of its own: a damaged header raises whatever its parser does
+        raise InputError(f"{name}: not a readable .npy array: {reason(error)}") from error
+    if not isinstance(array, np.memmap):
+        array.close()
+        raise InputError(f"{name}: is an .npz archive, must be a single .npy array")
+    return array
+
+
+class Rows:
+    """An .npy file in C order whose rows are copied from it as they are asked for: rows[slice], rows[row numbers].
+
+    Rows read at random through a memory map would each count as this process's memory with the large page (up to 2 MB)
+    of the kernel's cache that it lies in, although the process needs none of it.
+
+    Attributes:
+        shape, dtype: those of the whole array.
+
+    Raises:
+        InputError: as `open_array`, or the array is in Fortran order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        array = _open_memmap(path, str(path))
+        if not array.flags.c_contiguous:
+            raise InputError(f"{path}: in Fortran order, must be in C order, row after row")
+        self.path, self.offset, self.shape, self.dtype = path, array.offset, array.shape, array.dtype
+        self.row_bytes = array[:1].nbytes
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+        numbers = range(*rows.indices(len(self))) if isinstance(rows, slice) else rows.tolist()
+        with self.path.open("rb") as file:
+            parts = [os.pread(file.fileno(), self.row_bytes, self.offset + n * self.row_bytes) for n in numbers]
+        return np.frombuffer(b"".join(parts), self.dtype).reshape(len(numbers), *self.shape[1:])
+
+
+def chunks(array: NDArray[Any], row_bytes: int = 0) -> Iterator[slice]:
+    """Slices of rows that cover `array`, each of about CHUNK_BYTES: its own, or of what a row is turned into."""
+    rows = max(1, CHUNK_BYTES // max(1, row_bytes, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        yield slice(start, start + rows)

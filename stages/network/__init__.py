@@ -1,0 +1,1 @@
+"""The network: its architecture, its file, its use, and TensorFlow's start."""

@@ -1,0 +1,1 @@
+"""What ingest reads: the kinds of data sources."""

@@ -1,0 +1,1 @@
+"""How train fits the network: the epochs, and the way back after a kill."""
