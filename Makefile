@@ -21,7 +21,8 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    echo "installing the locked packages to .venv (a minute or two)"; \
-	    rm -rf .venv && $$python -m venv .venv && break; \
+	    rm -rf .venv; $$python -m venv .venv && break; \
+	    rm -rf .venv; \
 	  fi; \
 	done; \
 	test -x .venv/bin/python || { echo "make: found no Python 3.11, 3.12 or 3.13 that can make .venv (TensorFlow has no \

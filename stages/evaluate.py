@@ -14,6 +14,7 @@ from stages.running.params import read_params
 
 
 def main() -> None:
+    """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Grade the trained network on the test set.")
     parser.add_argument("--model", type=Path, required=True, help=".h5 that train wrote")
     parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")

@@ -16,6 +16,7 @@ PARAMS = {"data.source": file_name()}
 
 
 def main() -> None:
+    """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Copy the four arrays of the data source into a folder.")
     parser.add_argument("--raw", type=Path, required=True, help="folder to write the four .npy files to")
     args = parser.parse_args()

@@ -24,6 +24,7 @@ PARAMS = {
 
 
 def main() -> None:
+    """Run the stage, or predict the pictures given, as the command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
     parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict by hand")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")

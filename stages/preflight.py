@@ -66,6 +66,7 @@ def package_problems(lock: str) -> list[str]:
 
 
 def main() -> None:
+    """Run the check."""
     if not LOCK_FILE.is_file():
         raise InputError(f"{LOCK_FILE}: no such file; `git restore {LOCK_FILE}` brings it back")
     problems = package_problems(LOCK_FILE.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ PARAMS = {
 
 
 def main() -> None:
+    """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Check and normalize the images, one-hot the labels.")
     parser.add_argument("--raw", type=Path, required=True, help="folder with {x_train,y_train,x_test,y_test}.npy")
     parser.add_argument("--prepared", type=Path, required=True, help="folder to write the same four names to")

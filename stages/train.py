@@ -37,6 +37,7 @@ def contradictions(params: Mapping[str, Any]) -> list[str]:
 
 
 def main() -> None:
+    """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Fit the CNN to the prepared training set.")
     parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
     parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")

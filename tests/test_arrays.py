@@ -133,7 +133,7 @@ def test_an_npz_archive_under_the_name_of_an_array_is_refused(tmp_path: Path) ->
         (IMAGES * 5.0, "pixels from 0.0 to 295.0"),
         (np.where(IMAGES == 7, np.nan, IMAGES), "must be finite"),
         (np.where(IMAGES == 7, np.inf, IMAGES), "must be finite"),
-        (IMAGES / 59, "largest pixel is 1; must be in 0..255"),
+        (IMAGES / 59, "largest pixel is 1; must be on the scale 0..255"),
         (IMAGES * 0, "largest pixel is 0"),
     ],
 )

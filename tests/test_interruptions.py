@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import Project
+from tests.project import Project, md5
 
 LONG = 6  # epochs: enough to be killed between
 
@@ -84,11 +84,27 @@ def test_a_backup_of_other_parameters_is_not_used(project: Project, reproduced: 
     os.killpg(dvc.pid, signal.SIGKILL)
     dvc.wait()
     project.set_param("train.epochs", 2)
-    project.append("params.yaml", "")
     run = project.run("dvc", "repro", "--force", "--no-run-cache")
     assert run.returncode == 0, run.stderr
     assert "Resuming" not in run.stdout
     assert project.digests() == reproduced.digests()
+
+
+def test_two_trainings_at_once_with_other_parameters_both_end_well_and_leave_no_backup(
+    project: Project, undisturbed: dict[str, str], reproduced: Project
+) -> None:
+    """The shorter one ends, and clears up, while the longer one still writes its backups."""
+    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model {0}.h5 --history {0}.csv"
+    project.set_param("train.epochs", LONG)
+    longer = project.start("python", "-m", "stages.train", *arguments.format("longer").split())
+    wait_for(lambda: bool(backups(project)), "the first finished epoch")
+    project.set_param("train.epochs", 2)
+    shorter = project.run("python", "-m", "stages.train", *arguments.format("shorter").split())
+    assert shorter.returncode == 0, shorter.stderr
+    assert longer.wait() == 0, (project.root / "log").read_text()
+    assert md5(project.root / "longer.h5") == undisturbed["models/cnn.h5"]
+    assert md5(project.root / "shorter.h5") == reproduced.digests()["models/cnn.h5"]
+    assert not (project.root / ".resume").exists()
 
 
 def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project) -> None:

@@ -1,6 +1,5 @@
 """The top level holds what the README's reader expects, and nothing else."""
 
-import ast
 import subprocess
 
 from tests.project import ROOT
@@ -29,16 +28,3 @@ def test_locks_hold_hashes_and_no_address() -> None:
         assert "://" not in text
         assert all("==" in line and line.endswith("\\") for line in packages)
         assert len({line.partition("==")[0] for line in packages}) == len(packages) > 20
-
-
-def test_every_module_and_public_function_of_the_stages_says_what_it_is() -> None:
-    for path in sorted((ROOT / "stages").glob("*.py")):
-        tree = ast.parse(path.read_text())
-        assert ast.get_docstring(tree), path
-        for node in tree.body:
-            if (
-                isinstance(node, ast.FunctionDef | ast.ClassDef)
-                and not node.name.startswith("_")
-                and node.name != "main"
-            ):
-                assert ast.get_docstring(node), f"{path}: {node.name}"

@@ -301,5 +301,5 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
 
 def test_a_pipe_under_a_picture_s_name_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"a\.png: is no file"):
+    with pytest.raises(InputError, match=r"a\.png: is not a file"):
         read(tmp_path / "a.png")

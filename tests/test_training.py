@@ -138,10 +138,10 @@ def test_a_diverged_training_is_refused_with_its_epoch() -> None:
         training.run_epoch(1)
 
 
-def test_a_model_that_answers_with_no_numbers_is_refused() -> None:
+def test_a_model_whose_outputs_are_not_finite_is_refused() -> None:
     model = network()
     model.set_weights([weight * np.float32(np.nan) for weight in model.get_weights()])
-    with pytest.raises(InputError, match="no finite numbers"):
+    with pytest.raises(InputError, match="outputs are not finite"):
         predict_probabilities(forward_function(model), IMAGES)
 
 

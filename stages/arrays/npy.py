@@ -20,8 +20,8 @@ def open_array(path: Path, name: str = "") -> NDArray[Any]:
         name: what to call it in a message; its path unless given.
 
     Raises:
-        InputError: the file is missing, is no .npy file, holds pickled objects (never loaded), or is shorter than its
-            header claims.
+        InputError: the file is missing, is not an .npy file, holds pickled objects (never loaded), or is shorter than
+            its header claims.
     """
     return np.asarray(_open_memmap(path, name or str(path)))  # the plain view: slicing np.memmap itself is slow
 

@@ -37,7 +37,9 @@ def check_images(images: NDArray[Any], name: str) -> float:
             )
         largest = max(largest, float(high))
     if largest <= 1:
-        raise InputError(f"{name}: the largest pixel is {largest:g}; must be in 0..255, or all would become black")
+        raise InputError(
+            f"{name}: the largest pixel is {largest:g}; must be on the scale 0..255 (these seem scaled to 0..1 already)"
+        )
     return largest
 
 

@@ -51,7 +51,7 @@ def predict_probabilities(forward: Forward, images: NDArray[np.float32] | Rows, 
     batches = (images[start : start + BATCH_SIZE] for start in starts)
     probabilities = np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
     if not np.isfinite(probabilities).all():
-        raise InputError("the model answers with what are no finite numbers: its file is damaged, or training diverged")
+        raise InputError("the model's outputs are not finite: its file is damaged, or training diverged")
     return probabilities
 
 

@@ -32,10 +32,10 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         input_shape, classes: of the images and labels that it is wanted for, if they are known.
 
     Raises:
-        InputError: the file is missing, truncated, no Keras model, or of another input shape or number of classes.
+        InputError: the file is missing, truncated, not a Keras model, or for another input shape or number of classes.
     """
     if not path.is_file():
-        raise InputError(f"{path}: {'is no file' if path.exists() else 'no such file'}; `dvc repro` trains it")
+        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; `dvc repro` trains it")
     try:
         network = keras.models.load_model(path, compile=False)
     except Exception as error:  # damaged files raised seven types of exception here

@@ -11,7 +11,7 @@ from stages.running.process import InputError, reason
 
 WORKING_SIDE = 800  # longest side the digit is looked for at: a pen of 1/400 of the picture is still 2 pixels wide
 MOST_PIXELS = 64_000_000  # a progressive JPEG of so many takes 380 MB to decode, an RGB picture 260 MB
-SMALLEST_SIDE = 8  # pixels of the longer side below which nobody could tell digits apart
+SMALLEST_SIDE = 8  # pixels of the longer side below which nobody could tell one digit from another
 STRIP_ROWS = 16  # of the reduced picture, converted at a time: converting a large one whole would double its memory
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to gray
 FORMATS = (  # of pixels alone: by its content Pillow would also hand an EPS called .png to Ghostscript
@@ -61,7 +61,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
     if not path.is_file():
-        raise InputError(f"{path}: {'is no file' if path.exists() else 'no such file'}")
+        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged tags

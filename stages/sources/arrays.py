@@ -96,7 +96,7 @@ def _stream(name: str, content: IO[bytes], size: int) -> Stream:
     """Read the header, without a byte of the data.
 
     Raises:
-        InputError: it is no .npy header, or one of pickled objects, or its shape and the size do not go together.
+        InputError: it is not an .npy header, or is one of pickled objects, or does not match the size.
     """
     try:
         version = np.lib.format.read_magic(content)

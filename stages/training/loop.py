@@ -65,7 +65,7 @@ class Training:
             accuracy and loss, means over the epoch's batches as they were trained on; val_accuracy and val_loss.
 
         Raises:
-            InputError: the loss is no longer a finite number.
+            InputError: the loss is not finite any more.
         """
         seed_dropout(self.network, self.seed, epoch)
         steps = -(-self.split // self.batch_size)
@@ -107,7 +107,7 @@ def training_rows(n: int, validation_split: float) -> int:
     """How many of n rows, from the first, are trained on; the rest validate. The same number as in Keras' `fit`.
 
     Raises:
-        InputError: it is none or all of them.
+        InputError: that is none or all of them.
     """
     split = int(n * (1.0 - validation_split))
     if not 0 < split < n:

@@ -61,7 +61,7 @@ class Backup:
         for key in {entry.stem.removeprefix(".partial-") for entry in entries}:
             if (lock := hold(self.folder / f"{key}.lock")) is not None:
                 self._clear(key, lock)
-        with contextlib.suppress(OSError):  # there is none, or something of another's is in it
+        with contextlib.suppress(OSError):  # it is not there, or holds something else
             self.folder.rmdir()
 
     def _clear(self, key: str, lock: IO[bytes]) -> None:

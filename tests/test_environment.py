@@ -1,0 +1,94 @@
+"""The process environment and TensorFlow's start: what is pinned, what is left alone, and what is refused."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.running.environment import has_avx2
+from tests.project import ROOT
+
+needs_qemu = pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian: qemu-user)")
+
+START = "from stages.running import process; from stages.network.runtime import start_tensorflow; "
+
+
+def run(code: str, cpu: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    emulator = ["qemu-x86_64", "-cpu", cpu] if cpu else []
+    command = [*emulator, sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, text=True, capture_output=True)
+
+
+def test_avx2_is_seen_where_numpy_sees_it() -> None:
+    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
+
+    assert has_avx2() == bool(__cpu_features__.get("AVX2"))
+
+
+@needs_qemu
+@pytest.mark.parametrize(("cpu", "core"), [("SandyBridge", "None"), ("Haswell", "Haswell")])
+def test_what_the_cpu_lacks_is_not_pinned_and_linear_algebra_runs(cpu: str, core: str) -> None:
+    """OpenBLAS told to use AVX2 where there is none dies of an illegal instruction, in silence."""
+    code = (
+        "import stages, os, numpy as np; print(os.environ.get('OPENBLAS_CORETYPE')); "
+        "print((np.eye(64) @ np.eye(64)).sum())"
+    )
+    ended = run(code, cpu)
+    assert ended.returncode == 0 and ended.stdout.split() == [core, "64.0"]
+
+
+@needs_qemu
+def test_avx2_on_a_cpu_without_it_is_refused_in_one_line_that_names_native() -> None:
+    ended = run(START + "process.run(lambda: start_tensorflow('avx2', 'cpu'))", "SandyBridge")
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith(("environment: ", "qemu-x86_64: "))]
+    assert ended.returncode == 1
+    assert "params.yaml: tensorflow.instruction_set = avx2: this CPU has no AVX2; must be native" in line
+
+
+@needs_qemu
+@pytest.mark.slow
+def test_native_computes_on_a_cpu_without_avx2() -> None:
+    ended = run(
+        START + "start_tensorflow('native', 'cpu'); import keras; print(keras.ops.ones(3).numpy().sum())", "SandyBridge"
+    )
+    assert ended.returncode == 0 and ended.stdout.split()[-1] == "3.0", ended.stderr
+
+
+def test_a_gpu_that_is_not_there_is_refused_with_tensorflows_own_reason() -> None:
+    ended = run(START + "process.run(lambda: start_tensorflow('avx2', 'gpu'))")
+    if ended.returncode == 0:
+        pytest.skip("there is a GPU")
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("environment: ")]
+    assert "params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here (" in line and "CUDA" in line.upper()
+
+
+def test_the_variables_of_terraform_are_left_alone_in_silence() -> None:
+    theirs = {"TF_VAR_region": "x", "TF_CLI_ARGS_plan": "x", "TF_LOG": "x", "TF_IN_AUTOMATION": "1", "TF_DATA_DIR": "x"}
+    ended = run("import stages, os; print(os.environ['TF_VAR_region'])", **theirs, TF_NUM_INTRAOP_THREADS="3")
+    assert ended.stdout == "x\n" and "TF_NUM_INTRAOP_THREADS" in ended.stderr
+    assert not any(name in ended.stderr for name in theirs)
+
+
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [
+        ("pass", False),
+        ("raise KeyboardInterrupt", False),
+        ("raise ValueError", True),
+        ("os.abort()", True),
+        ("os.kill(os.getpid(), 11)", True),
+    ],
+)
+def test_the_noise_of_a_start_is_shown_if_the_process_does_not_survive_it(
+    tmp_path: Path, end: str, shown: bool
+) -> None:
+    code = (
+        "import os; from stages.network.runtime import _startup_noise_held_back\n"
+        f"with _startup_noise_held_back(): os.write(2, b'last words'); {end}"
+    )
+    ended = run(code, TMPDIR=str(tmp_path))
+    assert ("last words" in ended.stderr) == shown
+    assert list(tmp_path.iterdir()) == []

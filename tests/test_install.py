@@ -1,0 +1,30 @@
+"""`make install` where it cannot succeed: one line that helps, and no half-made environment that hides it next time."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.project import ROOT
+
+
+def test_a_python_that_cannot_make_an_environment_is_one_line_also_the_second_time(tmp_path: Path) -> None:
+    """Debian's python3 without python3-venv leaves half an environment."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "rm", "mkdir", "touch", "cat"):
+        (tools / name).symlink_to(Path(str(shutil.which(name))).resolve())
+    python = tools / "python3"
+    python.write_text(
+        '#!/bin/sh\n[ "$1" = -m ] || exit 0\n'
+        "mkdir -p .venv/bin; touch .venv/bin/python; /bin/chmod +x .venv/bin/python; exit 1\n"
+    )
+    python.chmod(0o755)
+    for name in ("Makefile", "requirements.lock", "requirements-tools.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    make = str(shutil.which("make"))
+    for _ in range(2):
+        env = {**os.environ, "PATH": str(tools)}
+        ended = subprocess.run([make, "install"], cwd=tmp_path, env=env, text=True, capture_output=True)
+        assert ended.returncode != 0 and "make: found no Python 3.11, 3.12 or 3.13 that can make .venv" in ended.stderr
+        assert not (tmp_path / ".venv").exists()
