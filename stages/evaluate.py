@@ -1,7 +1,8 @@
 """Stage 4, evaluate: grade the trained network on the test set, which no earlier stage decides anything by.
 
     python -m stages.evaluate --model models/cnn.h5 --images data/prepared/x_test.npy \\
-        --labels data/prepared/y_test.npy --metrics metrics/test.json --predictions metrics/predictions.csv
+        --labels data/prepared/y_test.npy --dataset data/prepared/dataset.json --findings data/prepared/findings.csv \\
+        --metrics metrics/test.json --predictions metrics/predictions.csv
 """
 
 import argparse
@@ -19,22 +20,25 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help=".h5 that train wrote")
     parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
     parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
+    parser.add_argument("--dataset", type=Path, required=True, help=".json that prepare wrote, with the classes' names")
+    parser.add_argument("--findings", type=Path, required=True, help=".csv that prepare wrote, with the leaked images")
     parser.add_argument("--metrics", type=Path, required=True, help=".json to write")
     parser.add_argument("--predictions", type=Path, required=True, help=".csv to write, a line an image")
     args = parser.parse_args()
     params = read_params()
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
-    from stages.arrays.prepared import open_prepared
-    from stages.evaluation.grading import grade, list_predictions
+    from stages.arrays.prepared import open_prepared, read_dataset
+    from stages.evaluation.grading import PREDICTION, grade, leaked_rows, list_predictions
     from stages.network.inference import forward_function, predict_probabilities
     from stages.network.model_file import load_network
 
     images, labels = open_prepared(args.images, args.labels)
     network = load_network(args.model, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images)
-    write_json(args.metrics, grade(probabilities, labels))
-    write_csv(args.predictions, list_predictions(probabilities, labels))
+    classes = read_dataset(args.dataset).classes
+    write_json(args.metrics, grade(probabilities, labels, leaked_rows(args.findings)))
+    write_csv(args.predictions, PREDICTION, list_predictions(probabilities, labels, classes))
 
 
 if __name__ == "__main__":

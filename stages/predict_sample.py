@@ -1,7 +1,7 @@
 """Stage 5, predict-sample: let the trained network tell what one sample is; by hand, any picture files.
 
     python -m stages.predict_sample --labels data/prepared/y_test.npy --model models/cnn.h5 \\
-        --prediction metrics/prediction.json --figure metrics/prediction.png
+        --dataset data/prepared/dataset.json --prediction metrics/prediction.json --figure metrics/prediction.png
     python -m stages.predict_sample photo.png folder [--json]
 
 The stage's sample is `predict.input` in params.yaml: prepared test images, of which `predict.index` picks one, or a
@@ -15,6 +15,7 @@ from pathlib import Path
 from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.params import choice, file_name, read_params, whole
+from stages.running.process import InputError
 
 PARAMS = {
     "predict.input": file_name(),
@@ -29,6 +30,9 @@ def main() -> None:
     parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict by hand")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
     parser.add_argument("--model", type=Path, default=Path("models/cnn.h5"), help=".h5 that train wrote")
+    parser.add_argument(
+        "--dataset", type=Path, default=Path("data/prepared/dataset.json"), help=".json that prepare wrote: class names"
+    )
     stage = parser.add_argument_group("as a stage, without pictures")
     stage.add_argument("--labels", type=Path, help=".npy, the one-hot labels of the test images")
     stage.add_argument("--prediction", type=Path, help=".json to write")
@@ -40,27 +44,36 @@ def main() -> None:
     params = read_params()
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
+    from stages.arrays.prepared import read_dataset
     from stages.network.model_file import load_network
     from stages.pictures.figure import draw_prediction
     from stages.pictures.prediction import Predictor, predict_pictures
     from stages.pictures.sample import read_sample
     from stages.running.outputs import write_json
 
-    predictor = Predictor(load_network(args.model))
-    if args.pictures:
-        all_read = predict_pictures(predictor, args.pictures, params["predict.preprocessing"], args.json)
-        sys.exit(0 if all_read else 1)
     source, index = Path(params["predict.input"]), params["predict.index"]
-    sample = read_sample(source, args.labels, index, predictor.field_size, params["predict.preprocessing"])
+    preprocessing = params["predict.preprocessing"]
+    dataset = read_dataset(args.dataset)
+    if preprocessing == "digit" and not dataset.centred_glyphs and (args.pictures or source.suffix != ".npy"):
+        raise InputError(
+            "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
+            "others than light glyphs in the centre of a dark field; must be plain"
+        )
+    predictor = Predictor(load_network(args.model), dataset.classes)
+    if args.pictures:
+        all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
+        sys.exit(0 if all_read else 1)
+    sample = read_sample(source, args.labels, index, predictor.field_shape, preprocessing)
     prediction = predictor.predict([sample])[0]
-    print(f"Predict: {prediction['predicted']}\nLabel: {sample.label}")
+    label = None if sample.label is None else dataset.classes[sample.label]
+    print(f"Predict: {prediction['predicted']}\nLabel: {label}")
     if prediction["warning"]:
         print(f"Warning: {prediction['warning']}")
     if sample.note:
         print(f"Note: {sample.note}")
-    origin = {"input": source.name, "index": sample.index, "label": sample.label}
+    origin = {"input": source.name, "index": sample.index, "label": label}
     write_json(args.prediction, {**origin, **prediction, "note": sample.note})
-    draw_prediction(args.figure, sample, prediction)
+    draw_prediction(args.figure, sample, prediction, dataset.classes)
 
 
 if __name__ == "__main__":

@@ -1,40 +1,73 @@
-"""Stage 2, prepare: check the four raw arrays, normalize the images and one-hot the labels.
+"""Stage 2, prepare: look at the four raw arrays, bring images to [0, 1] and labels to one-hot.
 
-python -m stages.prepare --raw data/raw --prepared data/prepared
+    python -m stages.prepare --raw data/raw --prepared data/prepared \\
+        --look metrics/data.json --sheet metrics/data.png
 """
 
 import argparse
+import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from stages.running import process
-from stages.running.params import choice, read_params, whole
+from stages.running.params import boolean, choice, list_of, number_above, optional, read_params, text, whole
+from stages.running.process import InputError
 
 PARAMS = {
+    "prepare.raw_image_data_format": choice("channels_last", "channels_first"),
     "prepare.image_data_format": choice("channels_last", "channels_first"),
-    "prepare.classes": whole(2, 100_000),
+    "prepare.scale": optional(number_above(0)),
+    "prepare.classes": optional(whole(2, 100_000)),
+    "prepare.class_names": optional(list_of(text())),
+    "prepare.strict": boolean(),
 }
 
 
 def main() -> None:
     """Run the stage as its command line and params.yaml say."""
-    parser = argparse.ArgumentParser(description="Check and normalize the images, one-hot the labels.")
+    parser = argparse.ArgumentParser(description="Look at the data, normalize the images, one-hot the labels.")
     parser.add_argument("--raw", type=Path, required=True, help="folder with {x_train,y_train,x_test,y_test}.npy")
-    parser.add_argument("--prepared", type=Path, required=True, help="folder to write the same four names to")
+    parser.add_argument("--prepared", type=Path, required=True, help="folder to write these four, and more of them, to")
+    parser.add_argument("--look", type=Path, required=True, help=".json to write: what there is to know of the data")
+    parser.add_argument("--sheet", type=Path, required=True, help=".png to write: samples of each class")
     args = parser.parse_args()
     params = read_params()
 
-    from stages.arrays.npy import open_array
-    from stages.dataset.checks import check_sets
-    from stages.dataset.preparation import normalize, one_hot, write_prepared
+    from stages.arrays.prepared import Dataset
+    from stages.dataset.contact_sheet import draw_contact_sheet
+    from stages.dataset.findings import COLUMNS
+    from stages.dataset.glyphs import centred_glyphs
+    from stages.dataset.labels import class_names, class_numbers, one_hot
+    from stages.dataset.look import look_at
+    from stages.dataset.raw import open_sets
+    from stages.dataset.scaling import largest_pixel, normalize, white_level
+    from stages.dataset.writing import write_prepared
+    from stages.running.outputs import write_csv, write_json
 
-    paths = {name: args.raw / f"{name}.npy" for name in ("x_train", "y_train", "x_test", "y_test")}
-    arrays = {name: open_array(path) for name, path in paths.items()}
-    check_sets(arrays, {name: str(path) for name, path in paths.items()}, params["prepare.classes"])
-    to_images = partial(normalize, image_data_format=params["prepare.image_data_format"])
-    to_labels = partial(one_hot, classes=params["prepare.classes"])
-    for name, array in arrays.items():
-        write_prepared(args.prepared / f"{name}.npy", array, to_images if name.startswith("x") else to_labels)
+    sets = open_sets(args.raw, params["prepare.raw_image_data_format"])
+    classes = class_names(
+        {each.y: each.labels for each in sets.values()}, params["prepare.classes"], params["prepare.class_names"]
+    )
+    white = white_level({each.x: largest_pixel(each.images, each.x) for each in sets.values()}, params["prepare.scale"])
+    images = {name: each.images for name, each in sets.items()}
+    labels = {name: class_numbers(each.labels, each.y, classes) for name, each in sets.items()}
+
+    look = look_at(images, labels, classes, args.prepared)
+    if look.warnings and params["prepare.strict"]:
+        raise InputError("\n".join(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
+    for warning in look.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    write_json(args.look, look.metrics)
+    write_csv(args.prepared / "findings.csv", COLUMNS, look.findings)
+    draw_contact_sheet(args.sheet, images["train"], labels["train"], classes, white)
+
+    write_json(args.prepared / "dataset.json", asdict(Dataset(classes, centred_glyphs(images["train"]))))
+    to_images = partial(normalize, white=white, image_data_format=params["prepare.image_data_format"])
+    to_labels = partial(one_hot, classes=len(classes))
+    for name in sets:
+        write_prepared(args.prepared / f"x_{name}.npy", images[name], to_images)
+        write_prepared(args.prepared / f"y_{name}.npy", labels[name], to_labels)
 
 
 if __name__ == "__main__":

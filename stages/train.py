@@ -5,6 +5,7 @@
 """
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.outputs import write_csv
-from stages.running.params import between, fraction, list_of, read_params, whole
+from stages.running.params import between, choice, fraction, list_of, read_params, whole
 
 PARAMS = {
     "model.filters": list_of(whole(1, 4096)),
@@ -26,6 +27,7 @@ PARAMS = {
     "train.batch_size": whole(1, 65_536),
     "train.learning_rate": between(0, 10),
     "train.validation_split": between(0, 1),
+    "train.validation_rows": choice("last", "stratified"),
     "train.shards": whole(1, 1024),
 }
 
@@ -53,7 +55,7 @@ def main() -> None:
     from stages.arrays.prepared import open_prepared
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
-    from stages.training.loop import Training
+    from stages.training.loop import Training, validation_warning
     from stages.training.resume import Backup, fingerprint, loaded_sources
 
     images, labels = open_prepared(args.images, args.labels)
@@ -79,14 +81,17 @@ def main() -> None:
         batch_size=params["train.batch_size"],
         learning_rate=learning_rate,
         validation_split=params["train.validation_split"],
+        validation_rows=params["train.validation_rows"],
         shards=params["train.shards"],
     )
+    if (warning := validation_warning(labels, training.validation_rows)) is not None:
+        print(f"warning: {warning}", file=sys.stderr)
     epochs = params["train.epochs"]
     key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
     history = training.run(epochs, backup)
     save_network(network, args.model, learning_rate)
-    write_csv(args.history, history)
+    write_csv(args.history, list(history[0]), history)
     backup.remove()
 
 

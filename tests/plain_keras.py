@@ -3,6 +3,8 @@
 python tests/plain_keras.py train DATA MODEL     the two scripts of the tutorial,
 python tests/plain_keras.py predict DATA MODEL   reading the .npy files in the folder DATA
 python tests/plain_keras.py epochs IMAGES LABELS an epoch for each line on stdin, answered by its seconds
+python tests/plain_keras.py arrays DATA          an epoch on all of DATA's arrays, as float32
+python tests/plain_keras.py pictures DATA        an epoch on DATA/train's class folders of pictures
 """
 
 import sys
@@ -44,7 +46,8 @@ def load(data: Path) -> list[Any]:
 
 
 def main() -> None:
-    mode, first, second = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    mode, first = sys.argv[1], Path(sys.argv[2])
+    second = Path(sys.argv[3]) if len(sys.argv) > 3 else first
     if mode == "train":
         x_train, y_train, x_test, y_test = load(first)
         model = build()
@@ -54,6 +57,17 @@ def main() -> None:
     elif mode == "predict":
         _, _, x_test, y_test = load(first)
         print("Predict:", keras.models.load_model(second).predict(x_test[:1]).argmax(), "Label:", y_test[0].argmax())
+    elif mode == "arrays":
+        x = np.load(first / "x_train.npy").reshape(-1, 28, 28, 1).astype("float32") / 255
+        y = keras.utils.to_categorical(np.load(first / "y_train.npy"), 10)
+        build().fit(x, y, batch_size=128, epochs=1, validation_split=0.05, verbose=2)
+    elif mode == "pictures":
+        options = {"label_mode": "categorical", "color_mode": "grayscale", "batch_size": 128, "image_size": (28, 28)}
+        parts = {"validation_split": 0.05, "subset": "both", "seed": 1}
+        train, validation = keras.utils.image_dataset_from_directory(first / "train", **options, **parts)
+        model = keras.Sequential([layers.Input((28, 28, 1)), layers.Rescaling(1 / 255), build()])
+        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+        model.fit(train, validation_data=validation, epochs=1, verbose=2)
     else:
         x, y = np.load(first), np.load(second)
         split = int(len(x) * 0.95)

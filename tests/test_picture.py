@@ -50,7 +50,7 @@ def draw(name: str, size: int = 280, pen: float = 0.05, ink: int = 30, paper: in
 
 
 def read(path: Path, size: tuple[int, int] = (28, 28)) -> Sample:
-    return picture_sample(path, size, "digit")
+    return picture_sample(path, (*size, 1), "digit")
 
 
 def field_of(picture: Image.Image, path: Path, exif: Image.Exif | None = None) -> np.ndarray:
@@ -243,8 +243,18 @@ def test_plain_preprocessing_only_resizes(tmp_path: Path) -> None:
     pixels = np.zeros((100, 100), np.uint8)
     pixels[:50] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    field = picture_sample(tmp_path / "a.png", (20, 10), "plain").field
+    field = picture_sample(tmp_path / "a.png", (20, 10, 1), "plain").field
     assert field.shape == (20, 10) and field[:9].min() > 0.99 and field[11:].max() < 0.01
+
+
+def test_plain_preprocessing_keeps_the_colours_for_a_network_that_takes_them(tmp_path: Path) -> None:
+    Image.new("RGB", (100, 60), (255, 128, 0)).save(tmp_path / "a.png")
+    field = picture_sample(tmp_path / "a.png", (20, 10, 3), "plain").field
+    assert field.shape == (20, 10, 3) and np.allclose(field, (1, 128 / 255, 0), atol=1e-6)
+    with pytest.raises(InputError, match=r"predict\.preprocessing = digit: .* must be plain for colour"):
+        picture_sample(tmp_path / "a.png", (20, 10, 3), "digit")
+    with pytest.raises(InputError, match="the network takes 2 channels; must take 1 or 3"):
+        picture_sample(tmp_path / "a.png", (20, 10, 2), "plain")
 
 
 def bad_files(folder: Path) -> dict[str, bytes]:

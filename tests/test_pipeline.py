@@ -112,7 +112,7 @@ def test_after_a_failed_run_make_restore_brings_the_last_results_back(project: P
     assert run.returncode != 0
     assert "data/raw/y_train.npy: label 5 in row 0, must be a whole number in 0..4" in run.stderr
     assert "Traceback" not in run.stderr
-    project.set_param("prepare.classes", 10)
+    project.set_param("prepare.classes", None)
     project.set_param("train.learning_rate", 9.9)
     project.append("stages/evaluate.py", "\nraise InputError('on purpose')\n")
     assert project.run("dvc", "repro").returncode != 0

@@ -137,7 +137,7 @@ def test_prepared_images_other_than_the_test_set_have_no_label(project: Project)
 
 
 def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:
-    return describe(Sample(**{"field": FIELD, **sample}), probabilities)
+    return describe(Sample(**{"field": FIELD, **sample}), probabilities, range(len(probabilities)))
 
 
 def test_an_unsure_network_is_said_to_be_so() -> None:
@@ -147,6 +147,12 @@ def test_an_unsure_network_is_said_to_be_so() -> None:
 
 def test_the_predicted_class_is_that_of_the_unrounded_probabilities_as_in_the_metrics() -> None:
     assert described([0.49999998, 0.50000002])["predicted"] == 1
+
+
+def test_classes_with_names_are_called_by_them() -> None:
+    named = describe(Sample(FIELD), [0.3, 0.7], ["cat", "dog"])
+    assert named["predicted"] == "dog" and named["probabilities"] == {"cat": 0.3, "dog": 0.7}
+    assert in_words(named, None) == "dog (70.0 %)"
 
 
 def test_what_the_picture_warns_of_goes_before_what_the_network_does() -> None:

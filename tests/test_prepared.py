@@ -1,4 +1,4 @@
-"""Normalizing, one-hot, and the files in between."""
+"""The prepared files."""
 
 from functools import partial
 from pathlib import Path
@@ -7,31 +7,17 @@ import numpy as np
 import pytest
 
 from stages.arrays.npy import CHUNK_BYTES
-from stages.arrays.prepared import open_prepared
-from stages.dataset.preparation import normalize, one_hot, write_prepared
+from stages.arrays.prepared import Dataset, open_prepared, read_dataset
+from stages.dataset.scaling import normalize
+from stages.dataset.writing import write_prepared
 from stages.running.process import InputError
-
-
-@pytest.mark.parametrize(("layout", "shape"), [("channels_last", (2, 3, 4, 1)), ("channels_first", (2, 1, 3, 4))])
-def test_normalize_scales_to_one_and_adds_the_channel_axis(layout: str, shape: tuple[int, ...]) -> None:
-    images = np.linspace(0, 255, 24).reshape(2, 3, 4)
-    for given in (images, images[..., np.newaxis], np.asfortranarray(images), images.astype(">f8")):
-        normalized = normalize(given, layout)
-        assert normalized.shape == shape and normalized.dtype == np.float32
-        assert normalized.min() == 0 and normalized.max() == 1
-        assert np.allclose(normalized.reshape(2, 3, 4) * 255, images)
-
-
-def test_one_hot_has_a_single_one_in_the_column_of_the_label() -> None:
-    assert one_hot(np.array([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert one_hot(np.array([1.0]), 3).dtype == np.float32
 
 
 def test_an_array_of_many_chunks_is_written_as_numpy_would_save_it(tmp_path: Path) -> None:
     images = (np.arange(7000 * 28 * 28) % 256).astype(np.uint8).reshape(7000, 28, 28)
     assert images.nbytes * 4 > CHUNK_BYTES
-    write_prepared(tmp_path / "x.npy", images, partial(normalize, image_data_format="channels_last"))
-    np.save(tmp_path / "whole.npy", normalize(images, "channels_last"))
+    write_prepared(tmp_path / "x.npy", images, partial(normalize, white=255, image_data_format="channels_last"))
+    np.save(tmp_path / "whole.npy", normalize(images, 255, "channels_last"))
     assert (tmp_path / "x.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
@@ -48,3 +34,16 @@ def test_prepared_files_of_another_kind_are_refused_by_name(tmp_path: Path) -> N
         np.save(tmp_path / f"{name}_y.npy", labels)
         with pytest.raises(InputError, match=message):
             open_prepared(tmp_path / f"{name}_x.npy", tmp_path / f"{name}_y.npy")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", '{"classes": [0, 1]}', '{"classes": [0], "centred_glyphs": true, "x": 1}']
+)
+def test_a_description_of_another_kind_is_one_clear_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "d.json").write_text(content)
+    with pytest.raises(InputError, match=r"d\.json: must be what the prepare stage wrote"):
+        read_dataset(tmp_path / "d.json")
+    with pytest.raises(InputError, match=r"none\.json: no such file; `dvc repro` makes it"):
+        read_dataset(tmp_path / "none.json")
+    (tmp_path / "d.json").write_text('{"classes": ["a", "b"], "centred_glyphs": false}')
+    assert read_dataset(tmp_path / "d.json") == Dataset(["a", "b"], False)

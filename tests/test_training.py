@@ -22,7 +22,15 @@ import tensorflow as tf  # noqa: E402
 from stages.network.architecture import build_network  # noqa: E402
 from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
 from stages.network.model_file import load_network, save_network  # noqa: E402
-from stages.training.loop import Training, epoch_batches, seed_dropout, sharded_step, training_rows  # noqa: E402
+from stages.training.loop import (  # noqa: E402
+    Training,
+    ahead,
+    epoch_batches,
+    seed_dropout,
+    sharded_step,
+    split_rows,
+    validation_warning,
+)
 from stages.training.resume import Backup, fingerprint  # noqa: E402
 
 MODEL: dict[str, Any] = {
@@ -37,6 +45,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.random((50, 12, 12, 1), np.float32)
 LABELS = np.eye(3, dtype=np.float32)[RNG.integers(3, size=50)]
 TRAINING: dict[str, Any] = {"seed": 1, "batch_size": 16, "learning_rate": 0.01, "validation_split": 0.2, "shards": 3}
+TRAINING["validation_rows"] = "last"
 
 
 def network(**changed: Any) -> Any:
@@ -77,15 +86,43 @@ def test_an_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
     assert np.concatenate(first).tolist() == np.concatenate(again).tolist() != np.concatenate(second).tolist()
 
 
+def one_hot_labels(classes: list[int]) -> Any:
+    return np.eye(max(classes) + 1, dtype=np.float32)[classes]
+
+
 @pytest.mark.parametrize(("n", "split", "rows"), [(60_000, 0.05, 57_000), (997, 0.05, 947), (3, 0.4, 1)])
-def test_the_validation_set_is_as_long_as_in_keras(n: int, split: float, rows: int) -> None:
-    assert training_rows(n, split) == rows
+def test_the_validation_rows_are_the_last_ones_as_many_as_in_keras(n: int, split: float, rows: int) -> None:
+    training, validation = split_rows(np.ones((n, 2), np.float32), split, "last")
+    assert training.tolist() == list(range(rows)) and validation.tolist() == list(range(rows, n))
+
+
+def test_stratified_validation_rows_are_the_last_of_each_class() -> None:
+    training, validation = split_rows(one_hot_labels([0, 1, 0, 1, 1, 0, 0, 1, 2]), 0.25, "stratified")
+    assert validation.tolist() == [6, 7] and training.tolist() == [0, 1, 2, 3, 4, 5, 8]
 
 
 @pytest.mark.parametrize(("n", "split"), [(1, 0.5), (10, 0.999), (10, 1e-20)])
 def test_a_split_that_leaves_a_side_empty_is_refused_by_name(n: int, split: float) -> None:
     with pytest.raises(InputError, match=r"params\.yaml: train\.validation_split = "):
-        training_rows(n, split)
+        split_rows(np.ones((n, 2), np.float32), split, "last")
+
+
+def test_validation_rows_that_hold_few_classes_are_warned_of() -> None:
+    by_class = one_hot_labels([0] * 50 + [1] * 50 + [2] * 50 + [3] * 50)
+    rows = split_rows(by_class, 0.05, "last")[1]
+    assert "the 10 validation rows hold 1 of 4 classes" in str(validation_warning(by_class, rows))
+    assert validation_warning(by_class, split_rows(by_class, 0.05, "stratified")[1]) is None
+
+
+def test_what_is_made_ahead_comes_in_order_and_its_errors_too() -> None:
+    assert list(ahead(iter(range(1, 100)))) == list(range(1, 100)) and list(ahead(iter([]))) == []
+
+    def failing() -> Any:
+        yield 1
+        raise InputError("on purpose")
+
+    with pytest.raises(InputError, match="on purpose"):
+        list(ahead(failing()))
 
 
 def test_global_random_state_does_not_reach_the_training(tmp_path: Path) -> None:
@@ -211,15 +248,20 @@ def test_loss_and_accuracy_are_those_of_keras_evaluate() -> None:
     assert [loss, accuracy] == pytest.approx(model.evaluate(IMAGES, LABELS, verbose=0), rel=1e-5)
 
 
-@pytest.mark.parametrize("size", [9, 5, 1])
-def test_images_too_small_for_the_network_are_refused(size: int) -> None:
-    with pytest.raises(InputError, match="too small for the network"):
-        build_network((size, 40, 1), "channels_last", 3, **MODEL)
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (1, 1, 1), (5, 40, 3), (28, 28, 2)])
+def test_images_of_any_size_and_channels_have_a_network_in_either_layout(shape: tuple[int, int, int]) -> None:
+    rows, cols, channels = shape
+    first = build_network((channels, rows, cols), "channels_first", 3, **MODEL)
+    assert build_network(shape, "channels_last", 3, **MODEL).count_params() == first.count_params()
+    images = np.random.default_rng(0).random((2, channels, rows, cols), np.float32)
+    assert np.isfinite(predict_probabilities(forward_function(first), images)).all()
 
 
-def test_the_smallest_image_that_fits_is_taken() -> None:
-    assert build_network((10, 10, 1), "channels_last", 3, **MODEL).output_shape == (None, 3)
-    assert build_network((1, 10, 10), "channels_first", 3, **MODEL).output_shape == (None, 3)
+def test_a_convolution_pools_as_long_as_its_window_and_the_pooling_fit() -> None:
+    names = [
+        layer.name for layer in build_network((12, 12, 1), "channels_last", 3, **{**MODEL, "filters": [4] * 4}).layers
+    ]
+    assert names[:6] == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_3", "conv_4"]
 
 
 @pytest.fixture
@@ -281,7 +323,7 @@ def test_a_missing_damaged_or_foreign_model_file_is_one_clear_line(model_file: P
         load_network(tmp_path / "none.h5")
     keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "dense.h5")
     layers = keras.layers
-    for shape in ((28, 28, 3), (None, None, 1)):
+    for shape in ((28, 28, 5), (None, None, 1)):
         model = keras.Sequential([layers.Input(shape), layers.GlobalAveragePooling2D(), layers.Dense(2)])
         model.save(tmp_path / "color.h5")
         with pytest.raises(InputError, match=r"color\.h5: maps \(.*\) to \(2,\), must map"):

@@ -1,12 +1,47 @@
 """The prepared arrays, which the network is trained and tested on: what they must be."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows, open_array
-from stages.running.process import InputError
+from stages.running.process import InputError, reason
+
+MOST_CHANNELS = 4  # what has more along an axis has rows or columns there
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is known of a prepared data set beside its arrays.
+
+    classes: what outputs call each class, by its number: a name, or the number itself where there are no names.
+    centred_glyphs: whether the images are single light glyphs in the centre of a dark field, as MNIST's.
+    """
+
+    classes: list[int] | list[str]
+    centred_glyphs: bool
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read what prepare wrote of the data set as JSON.
+
+    Raises:
+        InputError: the file is missing or not of this kind.
+    """
+    try:
+        return Dataset(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: must be what the prepare stage wrote: {reason(error)}") from error
+
+
+def channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Images (n, rows, cols, channels), from these or from (n, channels, rows, cols): channels are few, columns not."""
+    return images if images.shape[3] <= MOST_CHANNELS else np.moveaxis(images, 1, -1)
 
 
 def open_prepared_images(path: Path) -> Rows:
@@ -27,8 +62,8 @@ def open_prepared(images: Path, labels: Path) -> tuple[Rows, NDArray[np.float32]
     """Open prepared images and their labels.
 
     Returns:
-        Rows of float32 images in [0, 1], of shape (n, rows, cols, 1) or (n, 1, rows, cols), and one-hot float32 labels
-        of shape (n, classes), memory-mapped.
+        Rows of float32 images in [0, 1], of shape (n, rows, cols, channels) or (n, channels, rows, cols), and one-hot
+        float32 labels of shape (n, classes), memory-mapped.
 
     Raises:
         InputError: a file cannot be opened, or is not of this kind.

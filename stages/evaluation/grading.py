@@ -1,5 +1,8 @@
 """Grading predicted probabilities by the true labels."""
 
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,9 +10,11 @@ from numpy.typing import NDArray
 
 from stages.network.inference import loss_and_accuracy
 from stages.running.outputs import DECIMALS
+from stages.running.process import InputError, reason
 
 Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
 CALIBRATION_BINS = 15
+PREDICTION = ("index", "actual", "predicted", "probability")
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
@@ -37,8 +42,15 @@ def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.flo
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def grade(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> dict[str, float]:
-    """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images."""
+def grade(
+    probabilities: NDArray[np.float32], labels: NDArray[np.float32], leaked: NDArray[np.int64]
+) -> dict[str, float]:
+    """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images.
+
+    Args:
+        leaked: rows of images that the network was trained on; if there are any, the accuracy of the others, and their
+            number, are told, too.
+    """
     loss, accuracy = loss_and_accuracy(probabilities, labels)
     low, high = wilson_interval(accuracy, len(labels))
     metrics = {
@@ -48,13 +60,34 @@ def grade(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> di
         "calibration_error": calibration_error(probabilities, labels),
         "loss": loss,
     }
-    return {name: round(value, DECIMALS) for name, value in metrics.items()} | {"n": len(labels)}
+    graded = {name: round(value, DECIMALS) for name, value in metrics.items()} | {"n": len(labels)}
+    if len(leaked) > 0:
+        unseen = np.delete(probabilities.argmax(axis=1) == labels.argmax(axis=1), leaked)
+        graded |= {"accuracy_unseen": round(float(unseen.mean()), DECIMALS), "n_unseen": len(unseen)}
+    return graded
 
 
-def list_predictions(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> list[dict[str, Any]]:
-    """For each image its index, actual and predicted class, and the probability given to the predicted one."""
-    actual, predicted = labels.argmax(axis=1).tolist(), probabilities.argmax(axis=1).tolist()
-    return [
-        {"index": index, "actual": a, "predicted": p, "probability": float(row[p])}
-        for index, (a, p, row) in enumerate(zip(actual, predicted, probabilities, strict=True))
-    ]
+def list_predictions(
+    probabilities: NDArray[np.float32], labels: NDArray[np.float32], classes: Sequence[int] | Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """For each image a row of PREDICTION: the probability is the one given to the predicted class."""
+    actual, predicted = labels.argmax(axis=1), probabilities.argmax(axis=1)
+    for index, (a, p) in enumerate(zip(actual, predicted, strict=True)):
+        values = (index, classes[a], classes[p], float(probabilities[index, p]))
+        yield dict(zip(PREDICTION, values, strict=True))
+
+
+def leaked_rows(findings: Path) -> NDArray[np.int64]:
+    """The rows of test images that are in the training set too, from the table of findings that prepare writes.
+
+    Raises:
+        InputError: the file is missing or not of this kind.
+    """
+    try:
+        with findings.open(encoding="utf-8", newline="") as file:
+            rows = [int(row["row"]) for row in csv.DictReader(file) if row["finding"] == "leaked"]
+    except FileNotFoundError as error:
+        raise InputError(f"{findings}: no such file; `dvc repro` makes it") from error
+    except (KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"{findings}: must be the table that prepare wrote: {reason(error)}") from error
+    return np.unique(np.array(rows, np.int64))

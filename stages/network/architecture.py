@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import keras
 
-from stages.running.process import InputError
-
 
 def build_network(
     input_shape: tuple[int, int, int],
@@ -24,14 +22,14 @@ def build_network(
     Channels-first input enters through a `Permute`, so that it trains on CPUs whose convolutions are channels-last
     only, and to the same weights.
 
+    Images of any size will do: a convolution whose window and pooling no longer fit into what is left of the image
+    keeps its size instead (padding "same"), and has no pooling.
+
     Args:
         input_shape: of one prepared image, (rows, cols, channels) or (channels, rows, cols).
 
     Returns:
         A model from float32 (n, *input_shape) in [0, 1] to probabilities, float32 (n, classes).
-
-    Raises:
-        InputError: the images are too small for the convolutions and poolings.
     """
     layers = keras.layers
     network = keras.Sequential([layers.Input(input_shape, name="image")], name="cnn")
@@ -39,14 +37,12 @@ def build_network(
         network.add(layers.Permute((2, 3, 1), name="channels_last"))
     size = min(input_shape[:2] if image_data_format == "channels_last" else input_shape[1:])
     for number, units in enumerate(filters, 1):
-        if size < kernel_size + pool_size - 1:
-            raise InputError(
-                f"images of {input_shape}: too small for the network; before convolution {number} they measure {size}, "
-                f"must be at least {kernel_size + pool_size - 1} (see model.* in params.yaml)"
-            )
-        size = (size - kernel_size + 1) // pool_size
-        network.add(layers.Conv2D(units, kernel_size, activation="relu", name=f"conv_{number}"))
-        network.add(layers.MaxPooling2D(pool_size, name=f"pool_{number}"))
+        fits = size >= kernel_size + pool_size - 1
+        padding = "valid" if fits else "same"
+        network.add(layers.Conv2D(units, kernel_size, padding=padding, activation="relu", name=f"conv_{number}"))
+        if fits:
+            network.add(layers.MaxPooling2D(pool_size, name=f"pool_{number}"))
+            size = (size - kernel_size + 1) // pool_size
     network.add(layers.Dropout(conv_dropout, name="conv_dropout"))
     network.add(layers.Flatten(name="flatten"))
     network.add(layers.Dense(dense_units, activation="relu", name="dense"))

@@ -38,17 +38,22 @@ def forward_function(network: keras.Model) -> Forward:
     return forward
 
 
-def predict_probabilities(forward: Forward, images: NDArray[np.float32] | Rows, first: int = 0) -> NDArray[np.float32]:
-    """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], from row `first` to the last, batch by batch.
+def predict_probabilities(
+    forward: Forward, images: NDArray[np.float32] | Rows, rows: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], batch by batch.
+
+    Args:
+        rows: which of them, or None for all.
 
     Returns:
-        Probabilities, float32 (n - first, classes).
+        Probabilities, float32 (number of rows, classes).
 
     Raises:
         InputError: they are not all finite.
     """
-    starts = range(first, len(images), BATCH_SIZE)
-    batches = (images[start : start + BATCH_SIZE] for start in starts)
+    batch_slices = [slice(n, n + BATCH_SIZE) for n in range(0, len(images) if rows is None else len(rows), BATCH_SIZE)]
+    batches = (images[batch if rows is None else rows[batch]] for batch in batch_slices)
     probabilities = np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
     if not np.isfinite(probabilities).all():
         raise InputError("the model's outputs are not finite: its file is damaged, or training diverged")

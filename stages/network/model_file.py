@@ -6,6 +6,7 @@ import h5py  # type: ignore[import-untyped]
 import keras
 from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what Model.save calls; that takes paths only
 
+from stages.arrays.prepared import MOST_CHANNELS
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
@@ -43,8 +44,11 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     if len(getattr(network, "inputs", [])) != 1 or len(getattr(network, "outputs", [])) != 1:
         raise InputError(f"{path}: must be a model with one input and one output")
     taken, told = network.input_shape[1:], network.output_shape[1:]
-    if len(taken) != 3 or len(told) != 1 or None in (*taken, *told) or 1 not in (taken[0], taken[2]):
-        raise InputError(f"{path}: maps {taken} to {told}, must map (rows, cols, 1) or (1, rows, cols) to (classes,)")
+    if len(taken) != 3 or len(told) != 1 or None in (*taken, *told) or min(taken[0], taken[2]) > MOST_CHANNELS:
+        raise InputError(
+            f"{path}: maps {taken} to {told}, must map (rows, cols, channels) or (channels, rows, cols), of at most "
+            f"{MOST_CHANNELS} channels, to (classes,)"
+        )
     if input_shape is not None and taken != tuple(input_shape):
         raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
     if classes is not None and told != (classes,):

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from stages.arrays.prepared import MOST_CHANNELS
 from stages.network.inference import forward_function, predict_probabilities
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
@@ -22,41 +23,54 @@ PICTURES_AT_ONCE = 64  # bounds the memory for folders of any length
 
 
 class Predictor:
-    """A network, ready to predict samples."""
+    """A network, ready to predict samples.
 
-    def __init__(self, network: keras.Model) -> None:
-        self._shape = network.input_shape[1:]
+    Attributes:
+        field_shape: rows, columns and channels of what the network takes, in whatever order it takes them.
+        classes: what each is called, by its number.
+    """
+
+    def __init__(self, network: keras.Model, classes: Sequence[int] | Sequence[str]) -> None:
+        """Take a network of as many classes.
+
+        Raises:
+            InputError: it has another number of them.
+        """
+        if network.output_shape[1] != len(classes):
+            raise InputError(f"the model has {network.output_shape[1]} classes, but the data set {len(classes)}")
+        first, second, third = network.input_shape[1:]
+        self._channels_first = third > MOST_CHANNELS
+        self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
+        self.classes = classes
         self._forward = forward_function(network)
-
-    @property
-    def field_size(self) -> tuple[int, int]:
-        """Rows and columns of what the network takes; its channel axis, of length 1, may be first or last."""
-        first, second, third = self._shape
-        return (second, third) if first == 1 else (first, second)
 
     def predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """Predict at least one sample.
 
         Returns:
-            For each: predicted (None if the field is empty: there is nothing to tell), its probability, probabilities
-            of all classes, and warning (None if there is nothing to warn of).
+            For each: predicted, the class (None if the field is empty: there is nothing to tell), its probability, the
+            probabilities of all classes (by name, if they have names), and warning (None if there is nothing to warn
+            of).
         """
-        fields = np.stack([sample.field for sample in samples]).reshape(-1, *self._shape)
+        fields = np.stack([sample.field for sample in samples]).reshape(-1, *self.field_shape)
+        if self._channels_first:
+            fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
         probabilities = predict_probabilities(self._forward, fields).tolist()
-        return [describe(sample, row) for sample, row in zip(samples, probabilities, strict=True)]
+        return [describe(sample, row, self.classes) for sample, row in zip(samples, probabilities, strict=True)]
 
 
-def describe(sample: Sample, probabilities: list[float]) -> dict[str, Any]:
+def describe(sample: Sample, probabilities: list[float], classes: Sequence[int] | Sequence[str]) -> dict[str, Any]:
     """What there is to say of a sample that got these probabilities: see `Predictor.predict`."""
     rounded = [round(value, DECIMALS) for value in probabilities]
+    named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
     if not sample.field.any():
-        return {"predicted": None, "probability": None, "probabilities": rounded, "warning": sample.warning}
+        return {"predicted": None, "probability": None, "probabilities": named, "warning": sample.warning}
     predicted = int(np.argmax(probabilities))
     warning = sample.warning or ("the network is unsure" if probabilities[predicted] < UNSURE else None)
     return {
-        "predicted": predicted,
+        "predicted": classes[predicted],
         "probability": rounded[predicted],
-        "probabilities": rounded,
+        "probabilities": named,
         "warning": warning,
     }
 
@@ -69,7 +83,7 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
     """
     failures: list[InputError] = []
     waiting: list[tuple[Path, Sample]] = []
-    for path, sample in _readable(paths, predictor.field_size, preprocessing, failures):
+    for path, sample in _readable(paths, predictor.field_shape, preprocessing, failures):
         waiting.append((path, sample))
         if len(waiting) == PICTURES_AT_ONCE:
             _print_predictions(predictor, waiting, as_json)
@@ -80,7 +94,7 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
 
 
 def _readable(
-    paths: Iterable[Path], size: tuple[int, int], preprocessing: str, failures: list[InputError]
+    paths: Iterable[Path], shape: tuple[int, int, int], preprocessing: str, failures: list[InputError]
 ) -> Iterator[tuple[Path, Sample]]:
     for path in paths:
         try:
@@ -91,7 +105,7 @@ def _readable(
             continue
         for picture in found:
             try:
-                yield picture, picture_sample(picture, size, preprocessing)
+                yield picture, picture_sample(picture, shape, preprocessing)
             except InputError as error:
                 failures.append(error)
                 print(f"predict_sample: {error}", file=sys.stderr)

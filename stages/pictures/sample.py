@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.arrays.prepared import open_prepared, open_prepared_images
+from stages.arrays.prepared import channels_last, open_prepared, open_prepared_images
 from stages.pictures.digit import find_digit, fit_field
+from stages.pictures.ink import resize
 from stages.pictures.reading import luma, read_picture, to_bytes
 from stages.running.process import InputError
 
@@ -17,8 +18,9 @@ from stages.running.process import InputError
 class Sample:
     """A single image on its way to the network.
 
-    field: what the network sees, float32 (rows, cols) in [0, 1].
+    field: what the network sees, float32 (rows, cols), or (rows, cols, channels) of a colour picture, in [0, 1].
     steps: title to picture, uint8 (h, w, 3), of the steps before it.
+    index, label: of a prepared test image, its row and the number of its class.
     warning: why the prediction may be worthless, in a few words. note: what else a person should know.
     """
 
@@ -30,17 +32,18 @@ class Sample:
     note: str | None = None
 
 
-def read_sample(source: Path, labels: Path, index: int, size: tuple[int, int], preprocessing: str) -> Sample:
+def read_sample(source: Path, labels: Path, index: int, shape: tuple[int, int, int], preprocessing: str) -> Sample:
     """Read prepared image number `index` of an .npy file, or a picture file.
 
     Args:
         labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
+        shape: rows, columns and channels of what the network takes.
 
     Raises:
-        InputError: a file cannot be read, or there is no such image, or it is of another size than the network's field.
+        InputError: a file cannot be read, or there is no such image, or it is of another shape.
     """
     if source.suffix != ".npy":
-        return picture_sample(source, size, preprocessing)
+        return picture_sample(source, shape, preprocessing)
     test_images = labels.with_name(labels.name.replace("y", "x", 1))
     if source.absolute() == test_images.absolute():
         images, one_hot = open_prepared(source, labels)
@@ -48,28 +51,41 @@ def read_sample(source: Path, labels: Path, index: int, size: tuple[int, int], p
         images, one_hot = open_prepared_images(source), None
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
-    image = images[index : index + 1]
-    if image.size != size[0] * size[1]:
-        raise InputError(f"{source}: images of {images.shape[1:]}, but the network takes {size[0]}x{size[1]} pixels")
-    return Sample(image.reshape(size), index=index, label=None if one_hot is None else int(one_hot[index].argmax()))
+    image = channels_last(images[index : index + 1])[0]
+    if image.shape != shape:
+        raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
+    label = None if one_hot is None else int(one_hot[index].argmax())
+    return Sample(_without_single_channel(image), index=index, label=label)
 
 
-def picture_sample(path: Path, size: tuple[int, int], preprocessing: str) -> Sample:
-    """Turn a picture file into the network's field of `size` (rows, cols).
+def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) -> Sample:
+    """Turn a picture file into the network's field.
 
     Args:
+        shape: rows, columns and channels of what the network takes: 1 (gray) or 3 (RGB).
         preprocessing: "digit" finds the digit, marks its ink in red, and fits it in as MNIST's authors did: see
             `stages.pictures.digit`; "plain" resizes the whole (anti-aliased), for other networks.
 
     Raises:
-        InputError: the picture cannot be read.
+        InputError: the picture cannot be read, or does not go with such a network.
     """
+    rows, cols, channels = shape
+    if channels not in (1, 3):
+        raise InputError(f"{path}: is a picture, but the network takes {channels} channels; must take 1 or 3")
     rgb, note = read_picture(path)
     original = to_bytes(rgb)
     if preprocessing == "plain":
-        resized = Image.fromarray(luma(rgb)).resize(size[::-1], Image.Resampling.BICUBIC)
-        return Sample(np.clip(np.asarray(resized), 0, 1), {"original": original}, note=note)
+        planes = [luma(rgb)] if channels == 1 else [np.ascontiguousarray(rgb[..., channel]) for channel in range(3)]
+        small = np.stack([resize(plane, (rows, cols), Image.Resampling.BICUBIC) for plane in planes], axis=2)
+        return Sample(_without_single_channel(np.clip(small, 0, 1)), {"original": original}, note=note)
+    if channels != 1:
+        raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
     digit = find_digit(luma(rgb))
     found = original.copy()
     found[digit.mask] = (255, 0, 0)
-    return Sample(fit_field(digit, *size), {"original": original, "found": found}, warning=digit.warning, note=note)
+    steps = {"original": original, "found": found}
+    return Sample(fit_field(digit, rows, cols), steps, warning=digit.warning, note=note)
+
+
+def _without_single_channel(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return image[..., 0] if image.shape[2] == 1 else image

@@ -1,9 +1,10 @@
 """Output files that appear whole or not at all."""
 
+import csv
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,12 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write `rows`, dictionaries of numbers with the same keys, as CSV under a header line."""
-    lines = [",".join(rows[0])]
-    for row in rows:
-        lines.append(
-            ",".join(f"{value:.{DECIMALS}f}" if type(value) is float else str(value) for value in row.values())
-        )
-    with replacing(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write `rows`, which hold a value for each of `columns`, as CSV under a header line, one after the other."""
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {name: f"{value:.{DECIMALS}f}" if type(value) is float else value for name, value in row.items()}
+            )

@@ -38,6 +38,28 @@ def fraction() -> Rule:
     return Rule(lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to less than 1")
 
 
+def number_above(low: float) -> Rule:
+    """A finite number greater than `low`."""
+    return Rule(
+        lambda value: type(value) in (int, float) and low < value < float("inf"), f"a number greater than {low}"
+    )
+
+
+def boolean() -> Rule:
+    """True or false."""
+    return Rule(lambda value: type(value) is bool, "true or false")
+
+
+def text() -> Rule:
+    """Any text but none at all."""
+    return Rule(lambda value: type(value) is str and value != "", "text, in quotes if it looks like a number or a date")
+
+
+def optional(rule: Rule) -> Rule:
+    """Null, or what `rule` accepts."""
+    return Rule(lambda value: value is None or rule.accepts(value), f"null or {rule.allowed}")
+
+
 def choice(*values: str) -> Rule:
     """One of a few words."""
     return Rule(lambda value: type(value) is str and value in values, " or ".join(values))

@@ -3,6 +3,8 @@
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -15,15 +17,15 @@ from stages.running.process import InputError
 from stages.training.resume import Backup
 
 History = list[dict[str, float]]
+Item = TypeVar("Item")
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Training:
     """A network on its way through the epochs.
 
-    The last `validation_split` of the rows is the validation set, as in Keras' `fit`. Each epoch takes every other row
-    once, the last short batch included, in an order that follows from the seed and the epoch alone; the optimizer is
-    Adam, the loss categorical cross-entropy.
+    Each epoch takes every row that is not for validation once, the last short batch included, in an order that follows
+    from the seed and the epoch alone; the optimizer is Adam, the loss categorical cross-entropy.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Training:
         batch_size: int,
         learning_rate: float,
         validation_split: float,
+        validation_rows: str,
         shards: int,
     ) -> None:
         """Get ready to fit `network` in place.
@@ -43,6 +46,7 @@ class Training:
         Args:
             images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
             labels: one-hot float32 (n, classes).
+            validation_split, validation_rows: how many rows validate, and which: see `split_rows`.
             shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and
                 not on that of the cores.
 
@@ -51,7 +55,7 @@ class Training:
         """
         self.network, self.images, self.labels = network, images, labels
         self.seed, self.batch_size = seed, batch_size
-        self.split = training_rows(len(images), validation_split)
+        self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
         optimizer = keras.optimizers.Adam(learning_rate)
         optimizer.build(network.trainable_variables)
         self.variables = [*network.variables, *optimizer.variables]
@@ -68,21 +72,26 @@ class Training:
             InputError: the loss is not finite any more.
         """
         seed_dropout(self.network, self.seed, epoch)
-        steps = -(-self.split // self.batch_size)
+        steps = -(-len(self.training_rows) // self.batch_size)
         figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
         progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2, stateful_metrics=figures)
         loss, correct, seen = 0.0, 0.0, 0
-        for number, rows in enumerate(epoch_batches(self.split, self.batch_size, self.seed, epoch), 1):
-            losses, hits = self._step(tf.constant(self.images[rows]), tf.constant(self.labels[rows]))
-            loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(rows)
+        for number, (images, labels) in enumerate(ahead(self._batches(epoch)), 1):
+            losses, hits = self._step(tf.constant(images), tf.constant(labels))
+            loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(images)
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
-        probabilities = predict_probabilities(self._forward, self.images, first=self.split)
-        val_loss, val_accuracy = loss_and_accuracy(probabilities, self.labels[self.split :])
+        probabilities = predict_probabilities(self._forward, self.images, self.validation_rows)
+        val_loss, val_accuracy = loss_and_accuracy(probabilities, self.labels[self.validation_rows])
         row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
         progress.update(steps, list(row.items()), finalize=True)
         return row
+
+    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        for places in epoch_batches(len(self.training_rows), self.batch_size, self.seed, epoch):
+            rows = self.training_rows[places]
+            yield self.images[rows], self.labels[rows]
 
     def run(self, epochs: int, backup: Backup) -> History:
         """Train for `epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
@@ -103,19 +112,62 @@ class Training:
         return history
 
 
-def training_rows(n: int, validation_split: float) -> int:
-    """How many of n rows, from the first, are trained on; the rest validate. The same number as in Keras' `fit`.
+def split_rows(
+    labels: NDArray[np.float32], validation_split: float, validation_rows: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part the rows of a training set, one-hot (n, classes), into those to train on and those to validate on.
+
+    Args:
+        validation_split: the share that validates, rounded up.
+        validation_rows: "last": the last rows, as in Keras' `fit`; "stratified": the last rows of each class.
+
+    Returns:
+        Both sets of row numbers in ascending order.
 
     Raises:
-        InputError: that is none or all of them.
+        InputError: one is empty.
     """
-    split = int(n * (1.0 - validation_split))
-    if not 0 < split < n:
+    n = len(labels)
+    if validation_rows == "last":
+        trains = np.arange(n) < int(n * (1.0 - validation_split))
+    else:
+        classes = labels.argmax(axis=1)
+        sizes = np.bincount(classes)
+        order = np.argsort(classes, kind="stable")
+        place = np.empty(n, np.int64)
+        place[order] = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # of a row among those of its class
+        trains = place < np.maximum((sizes * (1.0 - validation_split)).astype(np.int64), 1)[classes]
+    training, validation = np.flatnonzero(trains), np.flatnonzero(~trains)
+    if len(training) == 0 or len(validation) == 0:
         raise InputError(
-            f"params.yaml: train.validation_split = {validation_split} of {n} images leaves {split} for training and "
-            f"{n - split} for validation; must leave at least 1 for each"
+            f"params.yaml: train.validation_split = {validation_split} of {n} images leaves {len(training)} for "
+            f"training and {len(validation)} for validation; must leave at least 1 for each"
         )
-    return split
+    return training, validation
+
+
+def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.int64]) -> str | None:
+    """What to say if the validation rows hold so few classes that they tell little, as where data are sorted by class.
+
+    Args:
+        labels: one-hot (n, classes), of all rows.
+    """
+    held = int(labels[validation_rows].any(axis=0).sum())
+    if held >= min(labels.shape[1], len(validation_rows)) / 2:
+        return None
+    return (
+        f"the {len(validation_rows):,} validation rows hold {held} of {labels.shape[1]} classes: val_accuracy says "
+        "little; train.validation_rows = stratified takes the last rows of each class"
+    )
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, the next one being made by a thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:

@@ -1,0 +1,101 @@
+"""The contact sheet: samples of each class side by side, to see at once how the data came in, and labelled as what."""
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from stages.arrays.npy import Array, chunks
+from stages.dataset.images import evenly_spaced
+from stages.running.outputs import replacing
+
+SAMPLES = 10  # of a class
+MOST_CLASSES = 30  # rows that are still one look
+WIDTH, MARGIN, NAMES, HEAD = 800, 10, 104, 34  # of the sheet, its edge, the column of names, the title, in pixels
+TILE, GAP = 64, 4  # for a sample, and between two
+LINE, LINES = 12, 2  # characters of a name that fit into the column, and how many lines
+FRAME = 170  # gray around a sample, so that black and white ones both show where they end
+COUNTING_BYTES = 64  # of temporary arrays for each label, so that a chunk of labels is a few megabytes
+
+
+def draw_contact_sheet(
+    path: Path, images: Array, labels: NDArray[np.int64], classes: Sequence[str | int], white: float
+) -> None:
+    """Write a PNG with a row for each class: its name, how many images it has, and SAMPLES of them.
+
+    The samples are evenly spaced through the rows of the class; no other image is read. Beyond MOST_CLASSES classes,
+    the first are shown.
+
+    Args:
+        images: (n, rows, cols), (n, rows, cols, 1) or, in colour, (n, rows, cols, 3).
+        labels: the number of each image's class, of shape (n,).
+        classes: the name of each class, or its number where it has none.
+        white: the value that is white; 0 is black.
+    """
+    matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
+    counts = np.bincount(labels, minlength=len(classes))
+    shown = range(min(len(classes), MOST_CLASSES))
+    height = HEAD + len(shown) * (TILE + GAP) + MARGIN
+    figure = Figure(figsize=(WIDTH / 100, height / 100), dpi=100)
+
+    def write(top: float, text: str, **style: Any) -> None:
+        figure.text(MARGIN / WIDTH, 1 - top / height, text, parse_math=False, **style)
+
+    title = f"training set: {len(labels):,} images of {images.shape[1]}x{images.shape[2]}, {len(classes):,} classes"
+    if len(classes) > len(shown):
+        title += f", the first {len(shown)} of them shown"
+    write(HEAD / 2, title, va="center", fontsize=10.5)
+    strips = np.full((height - HEAD, WIDTH - MARGIN - NAMES, 3), 255, np.uint8)
+    for number in shown:
+        count, middle = int(counts[number]), number * (TILE + GAP) + (TILE + GAP) // 2
+        name = textwrap.wrap(str(classes[number]), LINE, max_lines=LINES, placeholder="…") or [""]
+        below = HEAD + middle + 8 * (len(name) - 1)
+        write(below, "\n".join(name), va="bottom", fontsize=9)
+        color = "dimgray" if count else "tab:red"
+        write(below + 3, f"{count:,}" if count else "no image", va="top", fontsize=8.5, color=color)
+        rows = pick_rows(labels, number, evenly_spaced(count, SAMPLES))
+        for place, row in enumerate(rows):
+            sample = scale(images[row : row + 1][0], white)
+            top = middle - sample.shape[0] // 2
+            left = place * (TILE + GAP) + (TILE + GAP - sample.shape[1]) // 2
+            strips[top - 1 : top + sample.shape[0] + 1, left - 1 : left + sample.shape[1] + 1] = FRAME
+            strips[top : top + sample.shape[0], left : left + sample.shape[1]] = sample
+    figure.figimage(strips, MARGIN + NAMES, 0, zorder=4)  # over what is too long of a name
+    with replacing(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
+        figure.savefig(partial, metadata={"Software": None})
+
+
+def pick_rows(labels: NDArray[np.int64], number: int, places: Sequence[int]) -> list[int]:
+    """The rows of `labels`, (n,), at the given `places` (ascending, from 0) among those with the label `number`."""
+    rows: list[int] = []
+    before = 0
+    for chunk in chunks(labels, COUNTING_BYTES):
+        found = np.flatnonzero(labels[chunk] == number)
+        inside = [place - before for place in places if before <= place < before + len(found)]
+        rows += (found[inside] + chunk.start).tolist()
+        before += len(found)
+    return rows
+
+
+def scale(image: NDArray[Any], white: float) -> NDArray[np.uint8]:
+    """An image, (rows, cols) or (rows, cols, channels), as 8-bit colour, (h, w, 3), with h and w at most TILE.
+
+    A small one is enlarged a whole number of times, so that each pixel shows; a large one is averaged down.
+    """
+    pixels = (np.clip(image.astype(np.float64) / white, 0, 1) * 255 + 0.5).astype(np.uint8)
+    rows, cols = pixels.shape[:2]
+    pixels = np.broadcast_to(pixels.reshape(rows, cols, -1), (rows, cols, 3))
+    longer = max(rows, cols)
+    if longer <= TILE:
+        times = TILE // longer
+        return pixels.repeat(times, axis=0).repeat(times, axis=1)
+    size = max(1, cols * TILE // longer), max(1, rows * TILE // longer)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, Image.Resampling.BOX))

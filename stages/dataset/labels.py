@@ -1,0 +1,128 @@
+"""Labels of any common form - whole numbers, a column, one-hot, names - brought to class numbers from 0."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays.class_names import natural_order
+from stages.arrays.npy import Array, chunks
+from stages.running.process import InputError, reason
+
+MOST_CLASSES = 100_000
+
+
+def class_names(labels: Mapping[str, Array], classes: int | None, given: Sequence[str] | None) -> list[int] | list[str]:
+    """What the classes are called, in the order of their numbers: the labels' own names, or those given, or 0, 1, 2...
+
+    Args:
+        labels: the name of each set of labels, and the set: whole numbers (n,) or (n, 1) of any integer or float type,
+            one-hot (n, classes), or names (n,), which are sorted in natural order.
+        classes: prepare.classes, a number that must hold, or None.
+        given: prepare.class_names, or None.
+
+    Raises:
+        InputError: labels are of no such form, the sets' forms differ, or their number is not `classes`.
+    """
+    forms = {name: _form(values, name) for name, values in labels.items()}
+    if len(set(forms.values())) > 1:
+        told = ", ".join(f"{name} holds {form}" for name, form in forms.items())
+        raise InputError(f"{told}; must be of one form")
+    form = next(iter(forms.values()))
+    if form == "names":
+        found = sorted(set().union(*(_names(values, name) for name, values in labels.items())), key=natural_order)
+        if given is not None:
+            raise InputError("params.yaml: prepare.class_names: must be null, since the labels are names already")
+        if classes not in (None, len(found)):
+            raise InputError(f"params.yaml: prepare.classes = {classes}: the labels hold {len(found)} names")
+        return _at_least_two(found)
+    if form == "one-hot":
+        widths = {name: values.shape[1] for name, values in labels.items()}
+        wanted = classes or next(iter(widths.values()))
+        for name, width in widths.items():
+            if width != wanted:
+                raise InputError(f"{name}: one-hot labels of {width} classes, must be {wanted}")
+        number = wanted
+    else:
+        number = classes or 1 + max(_largest(values, name) for name, values in labels.items())
+    if given is not None and len(set(given)) < len(given):
+        raise InputError(f"params.yaml: prepare.class_names = {given}: names must differ")
+    if given is not None and len(given) != number:
+        raise InputError(f"params.yaml: prepare.class_names: {len(given)} names for {number} classes; must be as many")
+    return _at_least_two(list(range(number)) if given is None else list(given))
+
+
+def class_numbers(labels: Array, name: str, classes: Sequence[int] | Sequence[str]) -> NDArray[Any]:
+    """The class of each row, 0..len(classes)-1, in the smallest unsigned type: millions are kept in memory.
+
+    Raises:
+        InputError: a label is no such class.
+    """
+    form = _form(labels, name)
+    numbers = np.empty(len(labels), np.min_scalar_type(len(classes) - 1))
+    places = {value: place for place, value in enumerate(classes)}
+    for chunk in chunks(labels):
+        rows = labels[chunk]
+        if form == "names":
+            numbers[chunk] = [places[value] for value in _as_text(rows, name)]
+        elif form == "one-hot":
+            wrong = ((rows != 0) & (rows != 1)).any(axis=1) | (rows.sum(axis=1) != 1)
+            if wrong.any():
+                row = chunk.start + int(wrong.argmax())
+                raise InputError(f"{name}: row {row}: one-hot labels must have a single 1, and 0 elsewhere")
+            numbers[chunk] = rows.argmax(axis=1)
+        else:
+            numbers[chunk] = _whole(rows, name, chunk.start, len(classes))
+    return numbers
+
+
+def one_hot(numbers: NDArray[Any], classes: int) -> NDArray[np.float32]:
+    """Turn whole numbers in 0..classes-1, of shape (n,), into float32 rows of shape (n, classes) with a single 1."""
+    return (numbers[:, np.newaxis] == np.arange(classes)).astype(np.float32)
+
+
+def _form(labels: Array, name: str) -> str:
+    kind, shape = labels.dtype.kind, labels.shape
+    if kind not in "iufbUS":
+        raise InputError(f"{name}: dtype {labels.dtype}, must be an integer, float or text type")
+    if len(shape) == 2 and shape[1] > 1 and kind not in "US":
+        return "one-hot"
+    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1):
+        return "names" if kind in "US" else "numbers"
+    raise InputError(f"{name}: shape {shape}, must be (n,), a column (n, 1), or one-hot (n, classes)")
+
+
+def _largest(labels: Array, name: str) -> int:
+    return max(int(_whole(labels[chunk], name, chunk.start, MOST_CLASSES).max(initial=0)) for chunk in chunks(labels))
+
+
+def _whole(rows: NDArray[Any], name: str, start: int, classes: int) -> NDArray[Any]:
+    """The labels of a chunk, (n,) or (n, 1), as whole numbers."""
+    flat = rows.reshape(-1)
+    wrong = ~((flat >= 0) & (flat < classes) & (np.floor(flat) == flat))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(f"{name}: label {flat[row]} in row {start + row}, must be a whole number in 0..{classes - 1}")
+    return flat.astype(np.int64)
+
+
+def _names(labels: Array, name: str) -> set[str]:
+    found = set().union(*(set(_as_text(labels[chunk], name)) for chunk in chunks(labels)))
+    if "" in found:
+        raise InputError(f"{name}: an empty label, must be a name")
+    return found
+
+
+def _as_text(rows: NDArray[Any], name: str) -> list[str]:
+    flat = rows.reshape(-1)
+    try:
+        return (np.char.decode(flat, "utf-8") if flat.dtype.kind == "S" else flat).tolist()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: labels that are not UTF-8 text: {reason(error)}") from error
+
+
+def _at_least_two(names: list[Any]) -> list[Any]:
+    if len(names) < 2:
+        raise InputError(f"the labels hold one class only ({names[0]}); must be at least two to tell apart")
+    return names

@@ -1,0 +1,69 @@
+"""Pixels of any scale: their largest value, the one that counts as white, and the way to [0, 1]."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays.npy import Array, chunks
+from stages.running.process import InputError
+
+WHITES = (255, 65535)  # of 8 and 16 bits: where the largest pixel is above half of it, nobody needs to say so
+
+
+def largest_pixel(images: Array, name: str) -> float:
+    """The largest pixel of all images.
+
+    Raises:
+        InputError: a pixel is negative or not finite.
+    """
+    largest = 0.0
+    for chunk in chunks(images):
+        pixels = images[chunk]
+        low, high = pixels.min(), pixels.max()
+        if not (low >= 0 and high < np.inf):  # so that NaN fails, too
+            last = chunk.start + len(pixels) - 1
+            raise InputError(
+                f"{name}: pixels from {low} to {high} in images {chunk.start} to {last}, must be finite and at least 0"
+            )
+        largest = max(largest, float(high))
+    return largest
+
+
+def white_level(largest: Mapping[str, float], scale: float | None) -> float:
+    """The pixel value that becomes 1.
+
+    Args:
+        largest: the name of each set of images, and its largest pixel.
+        scale: prepare.scale, or None if the pixels are to tell.
+
+    Raises:
+        InputError: a pixel is above `scale`, or the pixels do not tell. Images of 0..1, of 0..16, of two values, or two
+            sets on different scales would train, and badly, on a wrong guess.
+    """
+    if scale is not None:
+        for name, value in largest.items():
+            if value > scale:
+                raise InputError(f"{name}: the largest pixel is {value:g}, must be at most prepare.scale = {scale:g}")
+        return scale
+    for white in WHITES:
+        if all(white / 2 < value <= white for value in largest.values()):
+            return white
+    told = ", ".join(f"{name} has pixels up to {value:g}" for name, value in largest.items())
+    raise InputError(f"{told}: which value is white? prepare.scale in params.yaml must say, e.g. 1, 16, 255 or 65535")
+
+
+def normalize(images: NDArray[Any], white: float, image_data_format: str) -> NDArray[np.float32]:
+    """Scale pixels of 0..white to [0, 1], with an axis of channels where `image_data_format` says.
+
+    Args:
+        images: (n, rows, cols) or (n, rows, cols, channels), any integer or float type.
+
+    Returns:
+        float32 of shape (n, rows, cols, channels) or (n, channels, rows, cols).
+    """
+    pixels = images[..., np.newaxis] if images.ndim == 3 else images
+    if image_data_format == "channels_first":
+        pixels = np.moveaxis(pixels, -1, 1)
+    return np.divide(np.ascontiguousarray(pixels, np.float32), np.float32(white))
