@@ -114,6 +114,37 @@ def test_ruled_lines_and_a_frame_are_not_the_digit(tmp_path: Path, name: str) ->
         assert alike(reference, field_of(picture, tmp_path / "b.png")) > 0.85
 
 
+PIXELS: dict[str, tuple[tuple[int, int], list[list[tuple[int, int]]]]] = {  # the width and height, and the strokes
+    "4": ((14, 20), [[(3, 1), (1, 12), (12, 12)], [(9, 3), (9, 18)]]),
+    "4 with an upright of full height": ((20, 20), [[(11, 19), (11, 1), (2, 13), (15, 13)]]),
+    "7 with a bar": ((22, 32), [[(1, 1), (20, 1), (8, 30)], [(5, 15), (17, 15)]]),
+    "5 with level strokes": ((24, 36), [[(22, 1), (1, 1), (1, 17), (22, 17), (22, 34), (1, 34)]]),
+    "2": ((32, 48), [[(1, 10), (8, 1), (24, 1), (30, 12), (24, 24), (1, 46), (30, 46)]]),
+}
+
+
+@pytest.mark.parametrize("name", PIXELS)
+@pytest.mark.parametrize(("ink", "paper"), [(20, 240), (240, 10)])
+def test_a_stroke_from_edge_to_edge_of_a_small_drawing_is_the_digit_s_own(
+    tmp_path: Path, name: str, ink: int, paper: int
+) -> None:
+    size, strokes = PIXELS[name]
+    drawing = Image.new("L", size, paper)
+    for stroke in strokes:
+        ImageDraw.Draw(drawing).line(stroke, ink)
+    spacious = Image.new("L", (3 * size[0], 3 * size[1]), paper)
+    spacious.paste(drawing, size)
+    assert alike(field_of(spacious, tmp_path / "a.png"), field_of(drawing, tmp_path / "b.png")) > 0.9
+
+
+def test_a_frame_drawn_with_the_digit_s_own_pen_is_not_the_digit(tmp_path: Path) -> None:
+    picture = draw("open 4", 400, pen=0.02)
+    reference = field_of(picture, tmp_path / "a.png")
+    ImageDraw.Draw(picture).rectangle((60, 40, 339, 317), outline=30, width=8)  # the digit stands on it
+    framed = picture.crop((55, 35, 345, 323))
+    assert alike(reference, field_of(framed, tmp_path / "b.png")) > 0.85
+
+
 @pytest.mark.parametrize("name", STROKES)
 @pytest.mark.parametrize("side", [0, 90, 180, 270])
 def test_a_dark_strip_along_one_edge_is_not_the_digit(tmp_path: Path, name: str, side: int) -> None:

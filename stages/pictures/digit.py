@@ -70,7 +70,7 @@ def find_dark_digit(gray: Gray) -> Digit:
     """The same, of dark ink."""
     ink = find_ink(gray)
     level = dividing_level(ink, 0.5 * float(np.percentile(ink, DARKEST)))
-    written = without_lines(ink >= FAINT * level)
+    written = without_lines(ink, ink >= FAINT * level)
     strong = written & (ink >= level)
     if not strong.any() or level < LEAST_CONTRAST:
         return Digit(ink, np.zeros(ink.shape, bool), "no digit found")

@@ -21,6 +21,7 @@ STROKES = 1.5  # background window over the pen's width, so that the window fill
 DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not count
 FINE, GRAIN = 0.0012, 0.007  # of the longer side: averaged over, half width; finer than any pen; as coarse as noise
 OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
+LIGHT = 0.4  # of the ink across the other strokes: ruled lines are thinner or paler than so
 RECTANGULAR = 0.85  # share of the smallest rectangle around it; a fat 0, an ellipse, has 0.79
 
 
@@ -108,17 +109,43 @@ def rectangularity(region: Mask) -> float:
     return float(region.sum() / ((across + 1) * (along + 1) / (1 + slopes[:, 0] * slopes[:, 0])).min())
 
 
-def without_lines(written: Mask) -> Mask:
-    """Without ruled or grid lines, but with an upright line that is all there is: that is a 1."""
-    level, upright = level_lines(written), level_lines(written.T).T
+def without_lines(ink: Gray, written: Mask) -> Mask:
+    """Without ruled or grid lines, but with an upright line that is all there is: that is a 1.
+
+    A digit's own stroke, too, may run from edge to edge of a small drawing: joined to others, and as heavy as they are.
+    """
+    along_level, level = level_lines(written)
+    along_upright, upright = (lines.T for lines in level_lines(written.T))
     rest = written & ~(level | upright)
     pieces = ndimage.find_objects(ndimage.label(rest, EIGHT)[0])
     largest = max((max(ys.stop - ys.start, xs.stop - xs.start) for ys, xs in pieces), default=0)
-    return rest if largest >= 0.1 * max(written.shape) or level.any() else written
+    if largest < 0.1 * max(written.shape):
+        return rest if level.any() else written
+    if far_apart(level, 0) and far_apart(upright, 1):  # a frame or a grid, of whatever pen
+        return rest
+    labels, _ = ndimage.label(written, EIGHT)
+    joined = labels == np.argmax(np.bincount(labels[rest]))
+    light = LIGHT * ink_across(ink, joined & ~(along_level | along_upright))
+    for along, lines in ((along_level, level), (along_upright, upright)):
+        if ink_across(ink, joined & along) < light:
+            written = written & ~lines
+    return written
 
 
-def level_lines(written: Mask) -> Mask:
-    """Pixels of nearly level, thin lines that run from edge to edge; where a stroke crosses them it stays."""
+def far_apart(lines: Mask, axis: int) -> bool:
+    """Whether there are parallel lines, one beyond the other along an axis, over half of the picture."""
+    return bool(lines.any() and np.ptp(np.nonzero(lines)[axis]) > 0.5 * lines.shape[axis])
+
+
+def ink_across(ink: Gray, strokes: Mask) -> float:
+    """How much ink lies across strokes, on average: their width times their darkness, whatever the blur."""
+    padded = np.pad(strokes, 1)
+    outline = (padded[1:] != padded[:-1]).sum() + (padded[:, 1:] != padded[:, :-1]).sum()  # twice the strokes' length
+    return 2 * float(ink[strokes].sum(dtype=np.float64)) / max(1, int(outline))
+
+
+def level_lines(written: Mask) -> tuple[Mask, Mask]:
+    """Nearly level, thin lines that run from edge to edge: all pixels along them; and those without crossing strokes."""
     small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), 400) > 0.3, size=3)
     rows, columns = np.indices(small.shape)
     margin = max(1, small.shape[1] // 10)
@@ -132,13 +159,11 @@ def level_lines(written: Mask) -> Mask:
         line = np.concatenate([[False], runs > 0])[ndimage.label(line)[0]]
         thickest = max(thickest, int(runs.max(initial=0)))
         on_line |= line[np.clip(rows - drop, 0, len(small) - 1)]
-    if not thickest:
-        return np.zeros_like(written)
-    on_line = resize(on_line.astype(np.float32), written.shape, Image.Resampling.NEAREST) > 0.5
+    along = written & (resize(on_line.astype(np.float32), written.shape, Image.Resampling.NEAREST) > 0.5)
     tall = max(3, int((thickest + 1) * written.shape[0] / len(small)))
     padded = np.pad(written, ((tall, tall), (0, 0)), mode="edge")
-    strokes = ndimage.binary_opening(padded, np.ones((tall, 1)))[tall:-tall]
-    return written & on_line & ~strokes
+    crossing = ndimage.binary_opening(padded, np.ones((tall, 1)))[tall:-tall]
+    return along, along & ~crossing
 
 
 def on_edge(mask: Mask) -> float:
