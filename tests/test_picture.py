@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy import ndimage
 
 from stages.pictures.sample import Sample, picture_sample
@@ -143,6 +143,27 @@ def test_a_frame_drawn_with_the_digit_s_own_pen_is_not_the_digit(tmp_path: Path)
     ImageDraw.Draw(picture).rectangle((60, 40, 339, 317), outline=30, width=8)  # the digit stands on it
     framed = picture.crop((55, 35, 345, 323))
     assert alike(reference, field_of(framed, tmp_path / "b.png")) > 0.85
+
+
+@pytest.mark.parametrize("digit", "023456789")  # of most 1s the outline is that of a narrow 0, too
+@pytest.mark.parametrize(("size", "line"), [(60, 1), (300, 4), (700, 25)])
+def test_an_outlined_digit_is_read_as_the_digit_with_its_counters(
+    tmp_path: Path, digit: str, size: int, line: int
+) -> None:
+    fields = []
+    for inside in (30, 230):
+        picture = Image.new("L", (size, size), 230)
+        canvas, font, centre = ImageDraw.Draw(picture), ImageFont.load_default(0.9 * size), (size / 2, size / 2)
+        canvas.text(centre, digit, inside, font, "mm", stroke_width=line, stroke_fill=30)
+        fields.append(field_of(picture, tmp_path / "a.png"))
+    assert alike(fields[0], fields[1]) > 0.99
+
+
+@pytest.mark.parametrize("width", [60, 110, 180])
+def test_a_ring_of_a_thin_pen_stays_a_ring(tmp_path: Path, width: int) -> None:
+    ring = Image.new("L", (300, 300), 230)
+    ImageDraw.Draw(ring).ellipse((150 - width / 2, 40, 150 + width / 2, 260), outline=30, width=6)
+    assert field_of(ring, tmp_path / "a.png")[14, 13:15].max() < 0.1
 
 
 @pytest.mark.parametrize("name", STROKES)
