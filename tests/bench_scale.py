@@ -95,22 +95,27 @@ def write_pictures(source: Path, folder: Path) -> None:
             Image.fromarray(image).save(folder / name / str(label) / f"{row}.png")
 
 
-def run_stages(project: Project, source: Path, images: int, group: Path | None = None) -> dict[str, Cost | None]:
-    """Run all five stages one after the other, each in a process of its own; print a line for each."""
+def run_stages(project: Project, source: Path, count: int, group: Path | None = None) -> dict[str, Cost | None]:
+    """Run all five stages one after the other, each in a process of its own; print a line for each.
+
+    Args:
+        count: training images; the test images are a sixth of them more.
+    """
+    seen = {"ingest": count + count // 6, "prepare": count + count // 6, "train": count, "evaluate": count // 6}
     set_params(project.root / "params.yaml", {"data.source": str(source), "train.epochs": 1})
     costs = {}
     for stage, content in stages().items():
         costs[stage] = run(content["cmd"].split()[1:], project.root, project, group)
-        print_cost(stage, images, costs[stage])
+        print_cost(stage, seen.get(stage, 1), costs[stage])
     return costs
 
 
 def print_cost(name: str, images: int, cost: Cost | None) -> None:
     if cost is None:
-        print(f"  {name:<44} {images:>9,}    failed", flush=True)
+        print(f"  {name:<42} {images:>9,} images    failed", flush=True)
     else:
         rate = images / cost.seconds
-        print(f"  {name:<44} {images:>9,} {rate:>9,.0f} images/s {cost.memory:>7,.0f} MB", flush=True)
+        print(f"  {name:<42} {images:>9,} images {rate:>9,.0f}/s {cost.memory:>7,.0f} MB", flush=True)
 
 
 @contextlib.contextmanager
@@ -136,7 +141,7 @@ def main() -> None:
         project = Project(folder / "project")
         copy_project(project.root)
         first: dict[str, Cost | None] = {}
-        print("stage, training images, images/s over the whole process, peak of anonymous memory", flush=True)
+        print("images, images a second over the whole process with its start, peak of anonymous memory", flush=True)
         for count in counts:
             source = folder / f"source-{count}"
             write_source(source, count)

@@ -45,7 +45,7 @@ SHARE = 0.3  # of all ink: a digit has more, or the paper's grain is what was fo
 LONG = 4  # times as long as wide: the inside of an outlined stroke is longer, the hole of a 0, 4, 6, 8 or 9 shorter
 AT_EDGE = 0.1  # weight of what touches the picture's edge: a digit may, but paper edges and fingers do so more often
 
-DOUBTFUL = "this may be no digit"
+DOUBTFUL = "this may not be a digit"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The picture of one prediction: the steps on the way to it, side by side."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def draw_prediction(
     if len(probabilities) <= MOST_TICKS:
         chart.set_xticks(range(len(probabilities)))
     if isinstance(classes[0], str) and len(probabilities) <= MOST_TICKS:
-        names = [textwrap.shorten(str(name), LONGEST_NAME, placeholder="…") for name in classes]
+        names = [f"{name[: LONGEST_NAME - 1]}…" if len(name) > LONGEST_NAME else name for name in map(str, classes)]
         chart.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
     chart.spines[["top", "right"]].set_visible(False)
 

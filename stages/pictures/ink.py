@@ -145,7 +145,7 @@ def ink_across(ink: Gray, strokes: Mask) -> float:
 
 
 def level_lines(written: Mask) -> tuple[Mask, Mask]:
-    """Nearly level, thin lines that run from edge to edge: all pixels along them; and those without crossing strokes."""
+    """Nearly level, thin lines from edge to edge: all pixels along them; and those of them that no stroke crosses."""
     small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), 400) > 0.3, size=3)
     rows, columns = np.indices(small.shape)
     margin = max(1, small.shape[1] // 10)
