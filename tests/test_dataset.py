@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.arrays.class_names import natural_order
 from stages.dataset.labels import class_names, class_numbers, one_hot
 from stages.dataset.raw import open_images, open_sets
 from stages.dataset.scaling import largest_pixel, normalize, white_level
@@ -128,9 +127,6 @@ def test_one_hot_rows_are_the_place_of_their_one() -> None:
 @pytest.mark.parametrize("dtype", ["U", "S"])
 def test_names_are_numbered_in_natural_order(dtype: str) -> None:
     assert numbers(np.array(["10", "2", "1", "2"], dtype)) == (["1", "2", "10"], [2, 1, 0, 1])
-    assert sorted(["img10", "b", "img2", "10", "9", "01", "1"], key=natural_order) == [
-        *("01", "1", "9", "10", "b", "img2", "img10")
-    ]
 
 
 def test_a_number_of_classes_enforces_it_and_names_given_are_what_classes_are_called() -> None:

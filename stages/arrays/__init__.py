@@ -1,1 +1,1 @@
-"""The .npy files that stages hand each other: read row by row, and what the prepared ones must be."""
+"""The .npy files that stages hand each other: read row by row, what the prepared ones must be, and their classes."""

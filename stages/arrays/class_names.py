@@ -1,9 +1,21 @@
-"""Names of classes: their order, and what outputs call a class."""
+"""The order of class names that are text: a label's number is its place in it."""
 
 import re
+from collections.abc import Iterable
 
 
-def natural_order(name: str) -> tuple[list[tuple[int, int | str]], str]:
-    """Sort key by which "2" comes before "10", and "img2" before "img10"; no two names have the same."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(0, int(part)) if part[0] in "0123456789" else (1, part) for part in parts], name
+def natural_order(names: Iterable[str]) -> list[str]:
+    """The distinct `names`, numbers in them by their value and the rest by code point: 1, 2, 10, a2, a10, b."""
+    return sorted(set(names), key=_key)
+
+
+def _key(name: str) -> tuple[list[str | tuple[int, str]], str]:
+    """Texts and numbers in turn, so that like meets like; a number as (digits, text), which no length is too large for.
+
+    The name itself decides between such as 1 and 01.
+    """
+    parts = re.split("([0-9]+)", name)
+    numbers = [part.lstrip("0") for part in parts[1::2]]
+    key: list[str | tuple[int, str]] = list(parts)
+    key[1::2] = [(len(number), number) for number in numbers]
+    return key, name

@@ -31,7 +31,7 @@ def class_names(labels: Mapping[str, Array], classes: int | None, given: Sequenc
         raise InputError(f"{told}; must be of one form")
     form = next(iter(forms.values()))
     if form == "names":
-        found = sorted(set().union(*(_names(values, name) for name, values in labels.items())), key=natural_order)
+        found = natural_order(set().union(*(_names(values, name) for name, values in labels.items())))
         if given is not None:
             raise InputError("params.yaml: prepare.class_names: must be null, since the labels are names already")
         if classes not in (None, len(found)):

@@ -1,34 +1,18 @@
 """Reading picture files: a small RGB picture in memory, whatever the file held."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from stages.running.process import InputError, reason
+from stages.images.decoding import open_picture, picture_suffixes, strict_warnings, turn_upright
+from stages.running.process import InputError
 
 WORKING_SIDE = 800  # longest side the digit is looked for at: a pen of 1/400 of the picture is still 2 pixels wide
-MOST_PIXELS = 64_000_000  # a progressive JPEG of so many takes 380 MB to decode, an RGB picture 260 MB
 SMALLEST_SIDE = 8  # pixels of the longer side below which nobody could tell one digit from another
 STRIP_ROWS = 16  # of the reduced picture, converted at a time: converting a large one whole would double its memory
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to gray
-FORMATS = (  # of pixels alone: by its content Pillow would also hand an EPS called .png to Ghostscript
-    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF"),
-    *("WEBP", "XBM"),
-)
-UNREADABLE = {".svg", ".heic", ".heif", ".eps"}  # other pictures: in a folder, too, they are reported
-ORIENTATION = 274  # the EXIF tag
-TRANSPOSE = {  # orientation to what undoes it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def find_pictures(path: Path) -> list[Path]:
@@ -42,7 +26,7 @@ def find_pictures(path: Path) -> list[Path]:
             return [path]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS} | UNREADABLE
+    known = picture_suffixes()
     found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in known and entry.is_file())
     if not found:
         raise InputError(f"{path}: no picture in this folder")
@@ -62,38 +46,25 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
         raise InputError(f"{path}: is a folder, not a picture")
     if not path.is_file():
         raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged tags
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image, note = decode(path)
-    except InputError:
-        raise
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture of a known kind (save it as PNG or JPEG)") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first") from None
-    except Exception as error:  # damaged files raise a dozen types in Pillow's decoders
-        if isinstance(error, OSError) and error.strerror:
-            raise InputError(f"{path}: {error.strerror.lower()}") from None
-        raise InputError(f"{path}: damaged picture ({reason(error)})") from None
+    with strict_warnings():
+        image, note = decode(path)
     return on_background(image), note
 
 
 def decode(path: Path) -> tuple[Image.Image, str | None]:
-    """The first frame as 8-bit RGBA, upright, longest side at most 800. Raises whatever Pillow raises."""
-    with Image.open(path, formats=FORMATS) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first")
+    """The first frame as 8-bit RGBA, upright, longest side at most 800.
+
+    Raises:
+        InputError: it cannot be read, or is too small.
+    """
+    with open_picture(path) as image:
         if max(image.size) < SMALLEST_SIDE:
             raise InputError(f"{path}: {image.width}x{image.height} pixels are too few to hold a digit")
         frames = getattr(image, "n_frames", 1)
         notes = [f"first of {frames} frames"] if frames > 1 else []
-        try:
-            turn = TRANSPOSE.get(image.getexif().get(ORIENTATION, 1))
-        except Exception:  # whatever the parser stumbles over; the pixels are another matter
-            turn = None
-            notes.append("unreadable EXIF data: taken to be upright")
+        turn, note = turn_upright(image)
+        if note:
+            notes.append(note)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG decodes straight to 1/2, 1/4 or 1/8 of its size
         image.load()
         factor = max(1, max(image.size) // WORKING_SIDE)
@@ -104,7 +75,7 @@ def decode(path: Path) -> tuple[Image.Image, str | None]:
             if white is not None:
                 strip = Image.fromarray(np.clip(np.asarray(strip, np.float32) * (255 / white), 0, 255).astype(np.uint8))
             small.paste(strip.convert("RGBA").reduce(factor), (0, top // factor))
-    small.thumbnail((WORKING_SIDE, WORKING_SIDE))
+        small.thumbnail((WORKING_SIDE, WORKING_SIDE))
     return (small if turn is None else small.transpose(turn)), ("; ".join(notes) or None)
 
 

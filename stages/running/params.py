@@ -45,6 +45,13 @@ def number_above(low: float) -> Rule:
     )
 
 
+def choice(*values: str | int) -> Rule:
+    """One of a few words or whole numbers."""
+    return Rule(
+        lambda value: any(type(value) is type(one) and value == one for one in values), " or ".join(map(str, values))
+    )
+
+
 def boolean() -> Rule:
     """True or false."""
     return Rule(lambda value: type(value) is bool, "true or false")
@@ -55,16 +62,6 @@ def text() -> Rule:
     return Rule(lambda value: type(value) is str and value != "", "text, in quotes if it looks like a number or a date")
 
 
-def optional(rule: Rule) -> Rule:
-    """Null, or what `rule` accepts."""
-    return Rule(lambda value: value is None or rule.accepts(value), f"null or {rule.allowed}")
-
-
-def choice(*values: str) -> Rule:
-    """One of a few words."""
-    return Rule(lambda value: type(value) is str and value in values, " or ".join(values))
-
-
 def file_name() -> Rule:
     """The path of a file or folder."""
     return Rule(
@@ -73,12 +70,19 @@ def file_name() -> Rule:
     )
 
 
-def list_of(rule: Rule) -> Rule:
-    """A list of at least one value, each of which `rule` accepts."""
+def list_of(rule: Rule, length: int | None = None) -> Rule:
+    """A list of `length` values, or of any number but none, each of which `rule` accepts."""
     return Rule(
-        lambda value: type(value) is list and bool(value) and all(map(rule.accepts, value)),
-        f"a list, each {rule.allowed}",
+        lambda value: (
+            type(value) is list and (len(value) == length if length else bool(value)) and all(map(rule.accepts, value))
+        ),
+        f"a list{f' of {length}' if length else ''}, each {rule.allowed}",
     )
+
+
+def optional(rule: Rule) -> Rule:
+    """Null, or what `rule` accepts."""
+    return Rule(lambda value: value is None or rule.accepts(value), f"null or {rule.allowed}")
 
 
 class Params(Mapping[str, Any]):
