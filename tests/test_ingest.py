@@ -1,14 +1,22 @@
 """Where data may come from."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from stages.running.process import InputError
-from stages.sources.arrays import NAMES, copy_arrays
+from stages.sources.options import Options
+from stages.sources.raw import NAMES
+from stages.sources.recognition import copy_source
+
+
+def ingest(source: Path, raw: Path, **options: Any) -> list[str]:
+    return copy_source(source, raw, Options(**options))
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> Path:
@@ -20,8 +28,8 @@ def test_an_archive_and_a_folder_give_the_same_bytes(tmp_path: Path, mnist: dict
     (tmp_path / "folder").mkdir()
     for name, array in mnist.items():
         np.save(tmp_path / "folder" / f"{name}.npy", array)
-    copy_arrays(write_npz(tmp_path / "a.npz", **mnist), tmp_path / "from_archive")
-    copy_arrays(tmp_path / "folder", tmp_path / "from_folder")
+    ingest(write_npz(tmp_path / "a.npz", **mnist), tmp_path / "from_archive")
+    ingest(tmp_path / "folder", tmp_path / "from_folder")
     for name, array in mnist.items():
         assert (np.load(tmp_path / "from_archive" / f"{name}.npy") == array).all()
         archived, copied = (tmp_path / place / f"{name}.npy" for place in ("from_archive", "from_folder"))
@@ -56,6 +64,25 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
             shape = (10**14, 28, 28)
             np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
             archive.writestr(f"{name}.npy", header.getvalue() + bytes(1000))
+    three, linked, piped = (tmp_path / name for name in ("three", "linked", "piped"))
+    for folder in (three, linked, piped):
+        folder.mkdir()
+        for name in NAMES[:3] if folder == three else NAMES[:2]:
+            np.save(folder / f"{name}.npy", mnist[name])
+    (linked / "x_test.npy").symlink_to(three / "x_test.npy")
+    (piped / "y_train.npy").unlink()
+    os.mkfifo(piped / "y_train.npy")
+    lie = tmp_path / "lie.npz"
+    with zipfile.ZipFile(lie, "w") as archive:
+        for name in NAMES:
+            header = io.BytesIO()
+            shape = (1000, 1, 1)[: 3 if name[0] == "x" else 1]
+            np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            archive.writestr(f"{name}.npy", header.getvalue() + bytes(200 if name == "y_test" else 1000))
+    content = bytearray(lie.read_bytes())
+    at = content.rindex(b"PK\1\2") + 24  # the size of the last member, y_test, in the archive's directory
+    content[at : at + 4] = (1128).to_bytes(4, "little")
+    lie.write_bytes(content)
     return {
         "missing": (tmp_path / "none.npz", r"none\.npz: no such file or folder"),
         "a key short": (write_npz(tmp_path / "short.npz", **some), r"short\.npz: .*y_test\.npy"),
@@ -63,7 +90,14 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
         "cut": (cut, r"cut\.npz: File is not a zip file; a data archive holds"),
         "flipped": (flipped, r"flipped\.npz: x_train\.npy: damaged archive: Bad CRC-32"),
         "text": (text, r"text\.npz: must be an \.npz archive or a folder"),
-        "empty folder": (tmp_path / "empty", r"x_train\.npy: no such file or directory; a data folder holds"),
+        "empty folder": (
+            tmp_path / "empty",
+            r"empty: no data found: looked for .* \(x_train, .*-idx3-ubyte, or .*cat/1\.png; there is nothing",
+        ),
+        "three of four": (three, r"three/y_test\.npy: no such file or directory; a data folder holds x_train, "),
+        "a link out": (linked, r"linked/x_test\.npy: a link out of .*linked, to .*three/x_test\.npy; must be a copy"),
+        "a pipe": (piped, r"piped/y_train\.npy: is not a file"),
+        "a lie": (lie, r"lie\.npz: y_test\.npy: ends after 328 of 1,128 bytes"),
         "folders": (folders, r"x_train\.npy: is a directory; a data folder holds"),
         "pickled": (pickled, r"pickled\.npz: y_test\.npy: holds pickled objects, which are not loaded"),
         "claims": (
@@ -94,7 +128,7 @@ CASES = [
     "pickled",
     "garbage",
 ]
-CASES += ["claims", "lengths", "sizes"]
+CASES += ["claims", "lengths", "sizes", "three of four", "a link out", "a pipe", "a lie"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -103,10 +137,10 @@ def test_a_bad_source_is_one_clear_error_and_earlier_outputs_stay(
 ) -> None:
     source, message = bad_sources(tmp_path, mnist)[case]
     raw = tmp_path / "raw"
-    copy_arrays(write_npz(tmp_path / "good.npz", **mnist), raw)
+    ingest(write_npz(tmp_path / "good.npz", **mnist), raw)
     before = {path.name: path.read_bytes() for path in raw.iterdir()}
     with pytest.raises(InputError, match=message) as caught:
-        copy_arrays(source, raw)
+        ingest(source, raw)
     assert "\n" not in str(caught.value)
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
 
@@ -116,7 +150,7 @@ def test_data_larger_than_the_free_disk_are_refused_before_anything_is_written(
 ) -> None:
     source = write_npz(tmp_path / "good.npz", **mnist)
     with pytest.raises(InputError, match=r"raw: 62\d,\d{3} bytes to copy, but the disk has \d\d,\d{3} free"):
-        copy_arrays(source, small_disk / "raw")
+        ingest(source, small_disk / "raw")
     assert list(small_disk.rglob("*.npy")) == []
 
 
@@ -124,12 +158,44 @@ def test_a_folder_in_the_place_of_one_output_leaves_all_of_them_as_they_were(
     tmp_path: Path, mnist: dict[str, np.ndarray]
 ) -> None:
     raw = tmp_path / "raw"
-    copy_arrays(write_npz(tmp_path / "a.npz", **mnist), raw)
+    ingest(write_npz(tmp_path / "a.npz", **mnist), raw)
     (raw / "y_train.npy").unlink()
     (raw / "y_train.npy").mkdir()
     before = {path.name: path.read_bytes() for path in raw.iterdir() if path.is_file()}
     changed = {name: array[::-1] for name, array in mnist.items()}
     with pytest.raises(IsADirectoryError) as caught:
-        copy_arrays(write_npz(tmp_path / "b.npz", **changed), raw)
+        ingest(write_npz(tmp_path / "b.npz", **changed), raw)
     assert caught.value.filename == str(raw / "y_train.npy")
     assert {path.name: path.read_bytes() for path in raw.iterdir() if path.is_file()} == before
+
+
+def test_the_log_says_what_the_source_was_taken_for(tmp_path: Path, mnist: dict[str, np.ndarray]) -> None:
+    source = write_npz(tmp_path / "a.npz", **mnist)
+    assert ingest(source, tmp_path / "raw") == [
+        f"{source}: an archive of .npy arrays: 600 training and 200 test images of 28x28"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"transposed": True}, r"params\.yaml: data\.transposed = True: has no effect on .*a\.npz, .*; must be false"),
+        ({"test_split": 0.1}, r"params\.yaml: data\.test_split = 0\.1: has no effect on .*; must be 0\.2"),
+        ({"image_size": [2, 3]}, r"params\.yaml: data\.image_size = \[2, 3\]: has no effect on .*; must be null"),
+        ({"unreadable_pictures": "leave_out"}, r"data\.unreadable_pictures = 'leave_out': .*; must be error"),
+    ],
+)
+def test_an_option_that_has_no_effect_on_the_source_is_an_error(
+    tmp_path: Path, mnist: dict[str, np.ndarray], options: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(InputError, match=line):
+        ingest(write_npz(tmp_path / "a.npz", **mnist), tmp_path / "raw", **options)
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_source_of_two_kinds_is_refused(tmp_path: Path, mnist: dict[str, np.ndarray]) -> None:
+    for name, array in mnist.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    (tmp_path / "train-images-idx3-ubyte").touch()
+    with pytest.raises(InputError, match=r"holds the four arrays as \.npy files and IDX files .*; must be of one kind"):
+        ingest(tmp_path, tmp_path / "raw")

@@ -51,6 +51,8 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
     Raises:
         InputError: it is no picture, or too large, or damaged, whether on opening or in the block that decodes it.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:

@@ -44,8 +44,6 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
-    if not path.is_file():
-        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     with strict_warnings():
         image, note = decode(path)
     return on_background(image), note

@@ -1,78 +1,45 @@
 """Data sources that hold the four arrays as .npy: an .npz archive, or a folder. They are copied as they are."""
 
 import math
-import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
-
-NAMES = ("x_train", "y_train", "x_test", "y_test")
-
-
-@dataclass(frozen=True)
-class Stream:
-    """An .npy file, or member of an archive, of which nothing is read yet but its header.
-
-    Attributes:
-        name: what to call it in a message.
-        size: of the whole in bytes.
-    """
-
-    name: str
-    content: IO[bytes]
-    size: int
-    shape: tuple[int, ...]
+from stages.sources.raw import NAMES, Stream, check_streams, replacing_all, summary
+from stages.sources.tree import open_inside
 
 
-def copy_arrays(source: Path, raw: Path) -> None:
-    """Copy the arrays of `source` to `raw` as {x_train,y_train,x_test,y_test}.npy: all four or none.
+def copy_arrays(source: Path, raw: Path) -> str:
+    """Copy the arrays of `source`, an archive or a folder, to `raw`: all four or none.
+
+    Returns:
+        What it was taken for, in a line.
 
     Raises:
-        InputError: as `open_source` and `check_streams`, or a stream is damaged.
+        InputError: one of the four is missing or cannot be opened, or as `check_streams`, or a stream is damaged.
     """
-    with ExitStack() as outputs, open_source(source) as streams:
+    with ExitStack() as stack:
+        open_stream = _open_file if source.is_dir() else _open_member
+        streams = {name: stack.enter_context(open_stream(source, f"{name}.npy")) for name in NAMES}
         check_streams(streams, raw)
-        partials = {name: outputs.enter_context(replacing(raw / f"{name}.npy")) for name in NAMES}
+        partials = stack.enter_context(replacing_all(raw))
         for name, stream in streams.items():
             with partials[name].open("wb") as output:
-                _copy(stream, output)
+                output.writelines(stream.blocks())
+    what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"
+    return summary(what, streams["x_train"].shape, streams["x_test"].shape)
 
 
 @contextmanager
-def open_source(source: Path) -> Iterator[dict[str, Stream]]:
-    """Open the four .npy streams of a data source, whatever its kind.
-
-    Raises:
-        InputError: the source, or one of the four in it, is missing or cannot be opened, or it is of no known kind.
-    """
-    if not source.exists():
-        raise InputError(f"{source}: no such file or folder (data.source in params.yaml)")
-    with ExitStack() as stack:
-        if source.is_dir():
-            yield {name: stack.enter_context(_open_file(source / f"{name}.npy")) for name in NAMES}
-        elif source.is_file() and _starts_as_archive(source):
-            yield {name: stack.enter_context(_open_member(source, f"{name}.npy")) for name in NAMES}
-        else:
-            raise InputError(f"{source}: must be an .npz archive or a folder of .npy files")
-
-
-def _starts_as_archive(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
-@contextmanager
-def _open_file(path: Path) -> Iterator[Stream]:
+def _open_file(folder: Path, name: str) -> Iterator[Stream]:
+    path = folder / name
     try:
-        file = path.open("rb")
+        file = open_inside(path, folder)
     except OSError as error:
         message = f"{path}: {str(error.strerror).lower()}; a data folder holds {', '.join(NAMES)} as .npy"
         raise InputError(message) from error
@@ -111,36 +78,3 @@ def _stream(name: str, content: IO[bytes], size: int) -> Stream:
     if claimed != size:
         raise InputError(f"{name}: has {size:,} bytes, but {claimed:,} by its header: {dtype} of shape {shape}")
     return Stream(name, content, size, shape)
-
-
-def check_streams(streams: Mapping[str, Stream], raw: Path) -> None:
-    """Check what can be told from the headers alone, before gigabytes are copied.
-
-    Raises:
-        InputError: images and labels are not as many, or images of the two sets not of one size, or the disk is full.
-    """
-    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
-        counts = [stream.shape[0] if stream.shape else 0 for stream in (streams[x], streams[y])]
-        if counts[0] != counts[1]:
-            raise InputError(f"{streams[x].name}: {counts[0]} images, but {streams[y].name} has {counts[1]} labels")
-    train, test = streams["x_train"].shape[1:3], streams["x_test"].shape[1:3]
-    if train != test:
-        raise InputError(
-            f"{streams['x_test'].name}: images of {test}, but {streams['x_train'].name} has {train}; must be equal"
-        )
-    raw.mkdir(parents=True, exist_ok=True)
-    needed, free = sum(stream.size for stream in streams.values()), shutil.disk_usage(raw).free
-    if needed > free:
-        raise InputError(f"{raw}: {needed:,} bytes to copy, but the disk has {free:,} free")
-
-
-def _copy(stream: Stream, output: IO[bytes]) -> None:
-    """Copy; errors of reading are the source's, errors of writing are the disk's."""
-    while True:
-        try:
-            block = stream.content.read(1 << 20)
-        except Exception as error:  # the decompressors have no error in common
-            raise InputError(f"{stream.name}: damaged archive: {reason(error)}") from error
-        if not block:
-            return
-        output.write(block)

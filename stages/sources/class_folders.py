@@ -1,0 +1,77 @@
+"""Class folders of pictures, as Keras' image_dataset_from_directory and torchvision's ImageFolder take them.
+
+Each picture is decoded once, to a temporary file from which its row goes to the training or the test set when all
+hashes are known. Rows are in the order of their hashes. So no output depends on the names of files or their order in
+the file system, and the last rows, which the training holds back for validation, are not all of one class.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from stages.images.decoding import strict_warnings
+from stages.running.process import InputError
+from stages.sources.layout import find_pictures
+from stages.sources.options import Options
+from stages.sources.passes import Passes
+from stages.sources.raw import check_space, replacing_all, summary, write_header
+from stages.sources.splitting import held_back
+from stages.sources.tree import printable
+
+LETTER_BYTES = 4  # of numpy's text
+
+
+def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
+    """Decode the pictures of `source` to `raw`: all four arrays or none.
+
+    Images are uint8 (n, rows, cols), or (n, rows, cols, 3) for 3 channels; labels are text, the class folders' names.
+
+    Returns:
+        What it was taken for, and notes, a line each.
+
+    Raises:
+        InputError: as `find_pictures` and `Passes`, or an option has no effect, or the disk is full, or the
+            pictures are too few to hold some back.
+    """
+    layout = find_pictures(source)
+    what = "class folders of pictures" + (" with a test folder" if layout.has_test else "")
+    split = [] if layout.has_test else ["test_split"]
+    options.check_effect(f"{source}, {what}", "image_size", "channels", "unreadable_pictures", *split)
+    passes = Passes(source, options)
+    letters = max(map(len, layout.classes))
+    with strict_warnings():
+        pictures, channels, row_bytes = passes.survey(layout.pictures)
+        check_space(raw, len(pictures) * (2 * row_bytes + LETTER_BYTES * letters))  # the temporary file has them, too
+        with tempfile.TemporaryFile(dir=raw) as rows:
+            pictures, digests, size = passes.decode(pictures, channels, row_bytes, rows)
+            labels = [picture.label for picture in pictures]
+            if layout.has_test:
+                is_test = [picture.is_test for picture in pictures]
+            else:
+                is_test = held_back(digests, labels, layout.classes, options.test_split)
+            if len(set(is_test)) < 2:
+                raise InputError(f"{printable(source)}: too few pictures; must be some for the training and the test")
+            order = sorted(range(len(pictures)), key=lambda row: (digests[row], labels[row]))
+            shape = size if channels == 1 else (*size, channels)
+            counts = []
+            with replacing_all(raw) as partials:
+                for name, side in (("train", False), ("test", True)):
+                    numbers = [row for row in order if is_test[row] == side]
+                    _write_rows(partials[f"x_{name}"], (len(numbers), *shape), rows, numbers)
+                    np.save(partials[f"y_{name}"], np.array([labels[row] for row in numbers], f"<U{letters}"))
+                    counts.append(len(numbers))
+    line = summary(what, *((count, *shape) for count in counts))
+    return [f"{line} in {len(layout.classes):,} classes", *layout.notes, *passes.notes()]
+
+
+def _write_rows(path: Path, shape: Sequence[int], rows: IO[bytes], numbers: Sequence[int]) -> None:
+    """Write an .npy file of the rows of these numbers."""
+    row_bytes = int(np.prod(shape[1:]))
+    with path.open("wb") as output:
+        write_header(output, shape)
+        for number in numbers:
+            output.write(os.pread(rows.fileno(), row_bytes, number * row_bytes))

@@ -1,0 +1,124 @@
+"""The two passes over picture files: their headers, which tell what is to come, and then their pixels."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, TypeVar
+
+from stages.running.process import InputError
+from stages.running.progress import progress
+from stages.sources.layout import Picture
+from stages.sources.options import Options
+from stages.sources.pixels import on_all_cores, read_header, read_pixels
+from stages.sources.tree import printable, some
+
+Result = TypeVar("Result")
+
+BATCH = 16  # pictures a thread takes at a time: for tiny ones, handing over costs as much as decoding
+BATCH_BYTES = 1 << 20  # of their pixels, at most, or one picture
+
+
+@dataclass
+class Passes:
+    """The passes over the pictures of a source, and what a person should know of single ones.
+
+    Attributes:
+        unreadable: a message for each picture that could not be read.
+        animated: paths of those with several frames.
+        without_exif: paths of those whose EXIF data could not be read.
+    """
+
+    source: Path
+    options: Options
+    unreadable: list[str] = field(default_factory=list)
+    animated: list[str] = field(default_factory=list)
+    without_exif: list[str] = field(default_factory=list)
+
+    def survey(self, pictures: Sequence[Picture]) -> tuple[list[Picture], int, int]:
+        """Read the headers of `pictures`.
+
+        Returns:
+            Those whose header is readable, the number of their channels, and the bytes of the pixels of each.
+
+        Raises:
+            InputError: none is readable, or they are of several sizes, whichever way they are turned.
+        """
+        readable = []
+        sides: dict[tuple[int, int], str] = {}
+        all_gray = True
+        for picture, header in self._each(read_header, pictures, BATCH, "headers"):
+            readable.append(picture)
+            sides.setdefault(header.sides, picture.path)
+            all_gray &= header.is_gray
+            if header.is_animated:
+                self.animated.append(picture.path)
+        if not readable:
+            raise InputError("\n".join(self.unreadable))
+        if self.options.image_size is None:
+            _check_one_size(self.source, sides)
+        channels = self.options.channels or (1 if all_gray else 3)
+        return readable, channels, math.prod(self.options.image_size or next(iter(sides))) * channels
+
+    def decode(
+        self, pictures: Sequence[Picture], channels: int, row_bytes: int, rows: IO[bytes]
+    ) -> tuple[list[Picture], list[bytes], tuple[int, int]]:
+        """Write the pixels of each of `pictures`, `row_bytes` in all, to the file `rows`, one after another.
+
+        Returns:
+            Those that could be decoded, the hashes of their pixels, and the (rows, cols) of each.
+
+        Raises:
+            InputError: a picture is unreadable, here or in the survey, and must not be left out, or none is left, or
+                turned upright they are of two sizes.
+        """
+        decoded, digests = [], []
+        sizes: dict[tuple[int, int], str] = {}
+        read = partial(read_pixels, channels=channels, size=self.options.image_size)
+        batch = min(BATCH, 1 + BATCH_BYTES // row_bytes)
+        for picture, pixels in self._each(read, pictures, batch, "pictures"):
+            rows.write(pixels.content)
+            decoded.append(picture)
+            digests.append(pixels.digest)
+            sizes.setdefault(pixels.size, picture.path)
+            if pixels.note:
+                self.without_exif.append(picture.path)
+        if self.unreadable and (self.options.unreadable_pictures == "error" or not decoded):
+            raise InputError("\n".join(self.unreadable))
+        rows.flush()
+        return decoded, digests, _check_one_size(self.source, sizes)
+
+    def _each(
+        self, read: Callable[[Path], Result], pictures: Sequence[Picture], batch: int, what: str
+    ) -> Iterator[tuple[Picture, Result]]:
+        """Yield each readable picture with what was read of it; the others are found unreadable."""
+
+        def attempt(picture: Picture) -> Result | InputError:
+            try:
+                return read(Path(picture.path))
+            except InputError as error:
+                return error
+
+        results = progress(on_all_cores(attempt, pictures, batch), len(pictures), what)
+        for picture, result in zip(pictures, results, strict=True):
+            if isinstance(result, InputError):
+                self.unreadable.append(printable(str(result)))
+            else:
+                yield picture, result
+
+    def notes(self) -> list[str]:
+        """A line for each unreadable picture, which was left out, and for each other finding."""
+        notes = [f"left out: {message}" for message in self.unreadable]
+        if self.animated:
+            notes.append(f"of several frames, the first was taken: {some(self.animated)}")
+        if self.without_exif:
+            notes.append(f"unreadable EXIF data, taken to be upright: {some(self.without_exif)}")
+        return notes
+
+
+def _check_one_size(source: Path, sizes: Mapping[tuple[int, int], str]) -> tuple[int, int]:
+    if len(sizes) > 1:
+        such = " and ".join(f"{a}x{b} ({printable(path)})" for (a, b), path in list(sizes.items())[:2])
+        raise InputError(f"{source}: pictures of several sizes, {such}; set data.image_size to resize them to one")
+    return next(iter(sizes))
