@@ -76,8 +76,10 @@ def bad_sources(tmp_path: Path, mnist: dict[str, np.ndarray]) -> dict[str, tuple
     with zipfile.ZipFile(lie, "w") as archive:
         for name in NAMES:
             header = io.BytesIO()
-            shape = (1000, 1, 1)[: 3 if name[0] == "x" else 1]
-            np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            sizes = [1000, 1, 1] if name[0] == "x" else [1000]
+            np.lib.format.write_array_header_1_0(
+                header, {"descr": "|u1", "fortran_order": False, "shape": tuple(sizes)}
+            )
             archive.writestr(f"{name}.npy", header.getvalue() + bytes(200 if name == "y_test" else 1000))
     content = bytearray(lie.read_bytes())
     at = content.rindex(b"PK\1\2") + 24  # the size of the last member, y_test, in the archive's directory

@@ -67,11 +67,10 @@ def find_files(source: Path, names: Iterable[str]) -> tuple[dict[str, str], list
         InputError: there is none for one of them, or more than one.
     """
     matches = [match for match in map(NAME.fullmatch, sorted(names)) if match]
-    prefixes = sorted({match["prefix"] for match in matches})
-    if len(prefixes) > 1:
-        raise InputError(
-            f"{source}: IDX files of several data sets: {some(prefixes)}; must be of one, in its own folder"
-        )
+    of_sets = {match["prefix"]: match[0] for match in matches}
+    if len(of_sets) > 1:
+        shown = some(of_sets.values())
+        raise InputError(f"{source}: IDX files of several data sets: {shown}; must be of one, in its own folder")
     found, notes = {}, []
     for array, usual in USUAL.items():
         files = [match[0] for match in matches if _array(match) == array]

@@ -1,0 +1,160 @@
+"""IDX files are read as MNIST's authors, their mirrors and EMNIST write them, and strictly."""
+
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.running.process import InputError
+from stages.sources.options import Options
+from stages.sources.recognition import copy_source
+
+rng = np.random.default_rng(0)
+ARRAYS = {
+    "train-images-idx3-ubyte": rng.integers(0, 256, (30, 4, 5), dtype=np.uint8),
+    "train-labels-idx1-ubyte": rng.integers(0, 10, 30, dtype=np.uint8),
+    "t10k-images-idx3-ubyte": rng.integers(0, 256, (10, 4, 5), dtype=np.uint8),
+    "t10k-labels-idx1-ubyte": rng.integers(0, 10, 10, dtype=np.uint8),
+}
+WRITTEN = ("x_train", "y_train", "x_test", "y_test")
+
+
+def idx(array: np.ndarray, shape: tuple[int, ...] | None = None, magic: bytes | None = None) -> bytes:
+    """The bytes of an IDX file; another shape or magic makes it lie."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in shape or array.shape)
+    return (magic or bytes([0, 0, 8, array.ndim])) + sizes + array.tobytes()
+
+
+def write(folder: Path, prefix: str = "", suffix: str = "", dot: bool = False, test: str = "t10k") -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, array in ARRAYS.items():
+        name = prefix + name.replace("t10k", test)
+        name = name.replace("-idx", ".idx") if dot else name
+        content = idx(array)
+        (folder / f"{name}{suffix}").write_bytes(gzip.compress(content) if suffix == ".gz" else content)
+    return folder
+
+
+def ingest(source: Path, raw: Path, **options: Any) -> list[str]:
+    return copy_source(source, raw, Options(**options))
+
+
+@pytest.mark.parametrize(
+    "naming",
+    [
+        {},
+        {"suffix": ".gz"},
+        {"dot": True},
+        {"dot": True, "suffix": ".gz"},
+        {"prefix": "emnist-balanced-", "suffix": ".gz", "test": "test"},
+    ],
+)
+def test_the_usual_names_gzipped_or_not_give_the_arrays(tmp_path: Path, naming: dict[str, Any]) -> None:
+    source = write(tmp_path / "source", **naming)
+    (source / "emnist-balanced-mapping.txt").write_text("0 48\n")
+    assert ingest(source, tmp_path / "raw") == [f"{source}: IDX files: 30 training and 10 test images of 4x5"]
+    for name, array in zip(WRITTEN, ARRAYS.values(), strict=True):
+        found = np.load(tmp_path / "raw" / f"{name}.npy")
+        assert found.dtype == np.uint8 and (found == array).all() and found.shape == array.shape
+
+
+def test_a_folder_as_torchvision_leaves_it_has_both_and_the_plain_files_are_taken(tmp_path: Path) -> None:
+    write(tmp_path / "source", suffix=".gz")
+    lines = ingest(write(tmp_path / "source"), tmp_path / "raw")
+    left = "train-images-idx3-ubyte.gz left aside: train-images-idx3-ubyte was taken"
+    assert len(lines) == 5 and lines[1].endswith(left)
+
+
+def test_a_name_that_lies_about_compression_makes_no_difference(tmp_path: Path) -> None:
+    source = write(tmp_path / "source")
+    for path in sorted(source.iterdir()):
+        path.rename(f"{path}.gz")
+    assert "30 training" in ingest(source, tmp_path / "raw")[0]
+
+
+def test_images_stored_column_after_column_are_transposed_if_the_parameter_says_so(tmp_path: Path) -> None:
+    (line,) = ingest(write(tmp_path / "source", suffix=".gz"), tmp_path / "raw", transposed=True)
+    assert line.endswith("images of 5x4")
+    found = np.load(tmp_path / "raw/x_train.npy")
+    assert (found == ARRAYS["train-images-idx3-ubyte"].transpose(0, 2, 1)).all()
+    assert (np.load(tmp_path / "raw/y_train.npy") == ARRAYS["train-labels-idx1-ubyte"]).all()
+
+
+IMAGES = ARRAYS["train-images-idx3-ubyte"]
+GOOD = idx(IMAGES)
+FLIPPED = bytearray(gzip.compress(GOOD))
+FLIPPED[-6] ^= 255  # of the checksum at the end
+
+BAD = {
+    "of shorts": (idx(IMAGES, magic=b"\0\0\x0b\3"), "starts with 00 00 0b 03; must be an IDX file of unsigned bytes"),
+    "labels for images": (idx(IMAGES[:, 0, 0]), "starts with 00 00 08 01; must be .* in 3 dimensions, 00 00 08 03"),
+    "empty": (b"", "starts with nothing; must be an IDX file"),
+    "a header cut short": (GOOD[:9], "starts with 00 00 08 03; must be"),
+    "cut short": (GOOD[:-1], r"has 615 bytes, but 616 by its header: uint8 of shape \(30, 4, 5\)"),
+    "too long": (GOOD + b"\0", "has 617 bytes, but 616 by its header"),
+    "terabytes": (idx(IMAGES, (2**32 - 1,) * 3), r"has 616 bytes, but [\d,]{30,} by its header"),
+    "text": (b"hello, world", "starts with 68 65 6c 6c; must be"),
+    "gzip, terabytes": (gzip.compress(idx(IMAGES, (2**32 - 1,) * 3)), r"more than its \d+ compressed bytes can hold"),
+    "gzip, cut short": (gzip.compress(GOOD)[:-200], "damaged archive: Compressed file ended before"),
+    "gzip, of less": (gzip.compress(GOOD[:-1]), "ends after 599 of 600 bytes"),
+    "gzip, of more": (gzip.compress(GOOD + bytes(1 << 24)), "goes on after the 600 bytes that its header declares"),
+    "gzip, checksum": (bytes(FLIPPED), "damaged archive: CRC check failed"),
+    "gzip, of noise": (b"\x1f\x8b" + bytes(range(100)), "damaged archive: Unknown compression method"),
+    "of a huge image": (
+        gzip.compress(idx(np.zeros((1, 8193, 8192), np.uint8)), 1),
+        "images of 8193x8192; must be at most 64,000,000 pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_file_that_is_not_what_it_should_be_is_one_line_and_nothing_is_written(tmp_path: Path, case: str) -> None:
+    content, message = BAD[case]
+    source = write(tmp_path / "source")
+    (source / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(InputError, match=rf"train-images-idx3-ubyte: .*{message}") as caught:
+        ingest(source, tmp_path / "raw")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_sizes_larger_than_the_free_disk_are_refused_before_anything_is_written(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "source")
+    shape = (200, 20, 20)
+    (source / "train-images-idx3-ubyte").write_bytes(gzip.compress(idx(np.zeros(shape, np.uint8))))
+    (source / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(200, np.uint8)))
+    (source / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((10, 20, 20), np.uint8)))
+    with pytest.raises(InputError, match=r"raw: 84,210 bytes to copy, but the disk has"):
+        ingest(source, small_disk / "raw")
+    assert not list(small_disk.rglob("*.npy"))
+
+
+def test_what_is_missing_double_or_of_several_data_sets_is_named(tmp_path: Path) -> None:
+    source = write(tmp_path / "source")
+    (source / "t10k-labels-idx1-ubyte").rename(source / "labels")
+    with pytest.raises(InputError, match="source: has IDX files, but no t10k-labels-idx1-ubyte among them"):
+        ingest(source, tmp_path / "raw")
+    (source / "labels").rename(source / "t10k-labels-idx1-ubyte")
+    (source / "test-labels-idx1-ubyte").touch()
+    with pytest.raises(InputError, match="t10k-labels-idx1-ubyte, test-labels-idx1-ubyte: several files for y_test"):
+        ingest(source, tmp_path / "raw")
+    write(source, prefix="emnist-letters-")
+    with pytest.raises(InputError, match=r"several data sets: emnist-letters-.*, train-.*; must be of one"):
+        ingest(source, tmp_path / "raw")
+
+
+def test_a_link_out_of_the_folder_and_a_folder_in_place_of_a_file_are_refused(tmp_path: Path) -> None:
+    source = write(tmp_path / "source")
+    moved = (source / "t10k-labels-idx1-ubyte").rename(tmp_path / "elsewhere")
+    (source / "t10k-labels-idx1-ubyte").symlink_to(moved)
+    with pytest.raises(InputError, match=rf"ubyte: a link out of .*source, to {re.escape(str(moved))}; must be a copy"):
+        ingest(source, tmp_path / "raw")
+    (source / "t10k-labels-idx1-ubyte").unlink()
+    (source / "t10k-labels-idx1-ubyte").mkdir()
+    with pytest.raises(InputError, match="t10k-labels-idx1-ubyte: is a directory"):
+        ingest(source, tmp_path / "raw")
