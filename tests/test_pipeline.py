@@ -1,10 +1,12 @@
 """The whole pipeline through the real `dvc repro`, on a small real data set."""
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.project import Project, output_paths
 
@@ -149,3 +151,37 @@ def test_make_repro_stops_at_bad_params_with_all_problems_before_any_stage(proje
     assert run.returncode != 0 and "Running stage" not in run.stdout
     assert "preflight: params.yaml: train.epoch = 5: unknown key; did you mean train.epochs?" in run.stderr
     assert "preflight: params.yaml: train.epochs = -3: must be a whole number from 1 to 10000" in run.stderr
+
+
+def test_class_folders_of_colour_pictures_train_and_predict_with_their_names_in_every_output(
+    project: Project, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(120):
+        channel = number % 3
+        pixels = rng.integers(0, 100, (32, 32, 3), dtype=np.uint8)
+        pixels[8:24, 8:24, channel] = rng.integers(180, 256)
+        path = tmp_path / "source" / ("red, bright", "green", "$b$")[channel] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    Image.new("RGB", (90, 60), (0, 230, 0)).save(tmp_path / "leaf.png")
+    for key, value in {"data.source": str(tmp_path / "source"), "train.epochs": 6, "train.batch_size": 16}.items():
+        project.set_param(key, value)
+    run = project.run("dvc", "repro")
+    assert run.returncode == 0, run.stderr
+    assert "96 training and 24 test images of 32x32x3" in run.stdout
+    rows = list(csv.DictReader((project.root / "metrics/predictions.csv").open(newline="")))
+    assert {row["actual"] for row in rows} == {"red, bright", "green", "$b$"} and len(rows) == 24
+    assert sum(row["actual"] == row["predicted"] for row in rows) > 20
+    look = json.loads((project.root / "metrics/data.json").read_text())
+    assert look["train"]["classes"] == {"$b$": 32, "green": 32, "red, bright": 32} and look["leaked"] == 0
+    assert json.loads((project.root / "metrics/prediction.json").read_text())["label"] in {
+        "red, bright",
+        "green",
+        "$b$",
+    }
+    by_hand = project.run("python", "-m", "stages.predict_sample", str(tmp_path / "leaf.png"))
+    assert by_hand.returncode == 1 and "predict.preprocessing = digit: makes pictures like MNIST's" in by_hand.stderr
+    project.set_param("predict.preprocessing", "plain")
+    by_hand = project.run("python", "-m", "stages.predict_sample", str(tmp_path / "leaf.png"))
+    assert by_hand.stdout.startswith(f"{tmp_path}/leaf.png: green ("), by_hand.stderr
