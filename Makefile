@@ -38,7 +38,7 @@ repro: install  ## run the stages whose inputs changed, then show the results
 	@echo
 	@echo "The results. (DVC skips a stage when its inputs are, byte for byte, those that the results"
 	@echo "at hand were made from: on a fresh clone they come with it. \`make verify\` makes all anew.)"
-	@dvc metrics show
+	@dvc metrics show metrics/test.json
 	@python -c 'import json; p = json.load(open("metrics/prediction.json")); \
 	  print("Predict: {predicted}\nLabel: {label}\nPicture: metrics/prediction.png".format(**p))'
 

@@ -71,6 +71,6 @@ def test_every_command_runs_as_written(project: Project) -> None:
     for command in commands():
         if not command.startswith(NOT_RUN):
             run = project.run(
-                "sh", "-c", command.replace("/path/to/shared/folder", str(project.root.parent / "shared"))
+                "sh", "-c", command.replace("/path/to/shared/folder", str(project.root.parent / "shared")).replace("/path/to/mine", "data/small.npz"),
             )
             assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
