@@ -228,11 +228,13 @@ def test_classes_are_in_natural_order_with_any_letters_and_the_rest_is_passed_ov
     (pets / "empty").mkdir()
     (pets / "1/notes.txt").write_text("cats")
     (pets / "README").write_text("pets")
+    save(pets / "loose.png", pixels(6, 1))
     lines = ingest(pets, tmp_path / "raw")
     assert [line.removeprefix(f"{pets}: ") for line in lines] == [
         "class folders of pictures: 25 training and 6 test images of 4x6 in 4 classes",
         f"passed over, hidden: {pets}/.hidden, {pets}/1/.hidden.png",
-        f"passed over, no picture by the suffix: {pets}/README, {pets}/1/notes.txt",
+        f"passed over, in no class folder: {pets}/README, {pets}/loose.png",
+        f"passed over, no picture by the suffix: {pets}/1/notes.txt",
         f"passed over, a class folder without a picture: {pets}/empty",
     ]
     assert "Müller, Söhne & 'Co'" in arrays(tmp_path / "raw")["y_train"]

@@ -50,11 +50,12 @@ def find_pictures(source: Path) -> Layout:
     tree = Tree(source)
     sets = _sets(tree)
     pictures: list[Picture] = []
+    loose: list[str] = []
     others: list[str] = []
     empty: list[Path] = []
     for is_test, folder in enumerate(sets):
         class_folders, files = tree.entries(folder)
-        others += files
+        loose += files
         before = len(pictures)
         for class_folder in class_folders:
             found = [Picture(path, class_folder.name, bool(is_test)) for path in _pictures(tree, class_folder, others)]
@@ -66,6 +67,7 @@ def find_pictures(source: Path) -> Layout:
             raise InputError(f"{printable(folder)}: no picture in a class folder such as {folder.name}/cat/1.png")
     passed_over: dict[str, Sequence[str | Path]] = {
         "hidden": sorted(tree.hidden),
+        "in no class folder": loose,
         "no picture by the suffix": others,
         "a class folder without a picture": empty,
     }
