@@ -35,7 +35,7 @@ def main() -> None:
 
     images, labels = open_prepared(args.images, args.labels)
     network = load_network(args.model, images.shape[1:], labels.shape[1])
-    probabilities = predict_probabilities(forward_function(network), images)
+    probabilities = predict_probabilities(forward_function(network), images, watched=True)
     classes = read_dataset(args.dataset).classes
     write_json(args.metrics, grade(probabilities, labels, leaked_rows(args.findings)))
     write_csv(args.predictions, PREDICTION, list_predictions(probabilities, labels, classes))

@@ -107,4 +107,9 @@ def chunks(array: Array, row_bytes: int = 0) -> Iterator[slice]:
     """Slices of rows that cover `array`, each of about CHUNK_BYTES: its own, or of what a row is turned into."""
     rows = max(1, CHUNK_BYTES // max(1, row_bytes, array[:1].nbytes))
     for start in range(0, len(array), rows):
-        yield slice(start, start + rows)
+        yield slice(start, min(start + rows, len(array)))
+
+
+def rows_in(chunk: slice) -> int:
+    """How many rows one of `chunks` has."""
+    return int(chunk.stop - chunk.start)

@@ -100,6 +100,8 @@ def _largest(labels: Array, name: str) -> int:
 def _whole(rows: NDArray[Any], name: str, start: int, classes: int) -> NDArray[Any]:
     """The labels of a chunk, (n,) or (n, 1), as whole numbers."""
     flat = rows.reshape(-1)
+    if flat.dtype.kind == "f":
+        flat = flat.astype(np.float64)  # which holds every number of classes; float16 does not
     wrong = ~((flat >= 0) & (flat < classes) & (np.floor(flat) == flat))
     if wrong.any():
         row = int(wrong.argmax())

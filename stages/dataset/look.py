@@ -15,6 +15,7 @@ from stages.dataset.duplicates import repeated_hashes, row_hashes
 from stages.dataset.findings import SETS, Findings
 from stages.dataset.images import read_parts
 from stages.dataset.warnings import class_warnings, image_warnings, imbalance, order_warnings
+from stages.running.progress import progress
 
 PIXEL_BYTES, DIGEST_BYTES = 4, 100  # what a pixel and a hash take while an image is hashed
 MOST_COUNTED = 100  # classes beyond this are too many to count each in a file for people
@@ -64,7 +65,8 @@ def look_at(
     with TemporaryFile(dir=scratch) as in_order, TemporaryFile(dir=scratch) as to_sort:
         for name in SETS:
             start = 0
-            for part in read_parts(images[name], PIXEL_BYTES * math.prod(images[name].shape[1:]) + DIGEST_BYTES):
+            parts = read_parts(images[name], PIXEL_BYTES * math.prod(images[name].shape[1:]) + DIGEST_BYTES)
+            for part in progress(parts, len(images[name]), f"{SETS[name]} images looked at", len):
                 hashes = row_hashes(part)
                 in_order.write(hashes.data)  # not through a map: on a full disk, writing to one kills the process
                 to_sort.write(hashes.data)

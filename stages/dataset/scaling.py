@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.npy import Array, chunks
+from stages.arrays.npy import Array, chunks, rows_in
 from stages.running.process import InputError
+from stages.running.progress import progress
 
 WHITES = (255, 65535)  # of 8 and 16 bits: where the largest pixel is above half of it, nobody needs to say so
 
@@ -19,7 +20,7 @@ def largest_pixel(images: Array, name: str) -> float:
         InputError: a pixel is negative or not finite.
     """
     largest = 0.0
-    for chunk in chunks(images):
+    for chunk in progress(chunks(images), len(images), "images measured", rows_in):
         pixels = images[chunk]
         low, high = pixels.min(), pixels.max()
         if not (low >= 0 and high < np.inf):  # so that NaN fails, too

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.npy import Array, chunks
+from stages.arrays.npy import Array, chunks, rows_in
 from stages.running.outputs import replacing
+from stages.running.progress import progress
 
 
 def write_prepared(path: Path, array: Array, prepare: Callable[[NDArray[Any]], NDArray[np.float32]]) -> None:
@@ -19,5 +20,6 @@ def write_prepared(path: Path, array: Array, prepare: Callable[[NDArray[Any]], N
     shape = (len(array), *prepare(array[:0]).shape[1:])
     with replacing(path) as partial, partial.open("wb") as output:
         np.lib.format.write_array_header_1_0(output, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        for chunk in chunks(array, prepare(array[:1]).nbytes):
+        parts = chunks(array, prepare(array[:1]).nbytes)
+        for chunk in progress(parts, len(array), f"rows of {path.name}", rows_in):
             output.write(prepare(array[chunk]).astype("<f4", copy=False).data)

@@ -1,6 +1,6 @@
 """The network in use: probabilities for many images, and how good they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import keras
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
 from stages.running.process import InputError
+from stages.running.progress import progress
 
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
@@ -39,12 +40,13 @@ def forward_function(network: keras.Model) -> Forward:
 
 
 def predict_probabilities(
-    forward: Forward, images: NDArray[np.float32] | Rows, rows: NDArray[np.int64] | None = None
+    forward: Forward, images: NDArray[np.float32] | Rows, rows: NDArray[np.int64] | None = None, watched: bool = False
 ) -> NDArray[np.float32]:
     """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], batch by batch.
 
     Args:
         rows: which of them, or None for all.
+        watched: show the progress.
 
     Returns:
         Probabilities, float32 (number of rows, classes).
@@ -53,7 +55,9 @@ def predict_probabilities(
         InputError: they are not all finite.
     """
     batch_slices = [slice(n, n + BATCH_SIZE) for n in range(0, len(images) if rows is None else len(rows), BATCH_SIZE)]
-    batches = (images[batch if rows is None else rows[batch]] for batch in batch_slices)
+    batches: Iterator[NDArray[np.float32]] = (images[batch if rows is None else rows[batch]] for batch in batch_slices)
+    if watched:
+        batches = progress(batches, len(images) if rows is None else len(rows), "images", len)
     probabilities = np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
     if not np.isfinite(probabilities).all():
         raise InputError("the model's outputs are not finite: its file is damaged, or training diverged")

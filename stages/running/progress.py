@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -11,19 +11,24 @@ WIDTH = 24  # characters of the bar: with its figures the line fits a terminal o
 INTERVAL = 0.25  # seconds between two updates: fast enough to the eye, slow enough to cost nothing
 
 
-def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], total: int, what: str, size: Callable[[Item], int] = lambda item: 1
+) -> Iterator[Item]:
     """Yield `items` and show, if stderr is a terminal, how many of `total` have come, their rate and the time left.
 
     Args:
-        what: what the items are, in the plural: "pictures".
+        what: what is counted, in the plural: "pictures".
+        size: how many of these an item is.
     """
     if not sys.stderr.isatty():
         yield from items
         return
     start = shown = time.monotonic()
+    count = 0
     try:
-        for count, item in enumerate(items, 1):
+        for item in items:
             yield item
+            count += size(item)
             now = time.monotonic()
             if now - shown >= INTERVAL:
                 shown = now

@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 
 from stages.running.process import InputError, reason
+from stages.running.progress import progress
 from stages.sources.raw import NAMES, Stream, check_streams, replacing_all, summary
 from stages.sources.tree import open_inside
 
@@ -30,7 +31,8 @@ def copy_arrays(source: Path, raw: Path) -> str:
         partials = stack.enter_context(replacing_all(raw))
         for name, stream in streams.items():
             with partials[name].open("wb") as output:
-                output.writelines(stream.blocks())
+                for block in progress(stream.blocks(), stream.size, f"bytes of {name}", len):
+                    output.write(block)
     what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"
     return summary(what, streams["x_train"].shape, streams["x_test"].shape)
 
