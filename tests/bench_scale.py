@@ -115,7 +115,8 @@ def print_cost(name: str, images: int, cost: Cost | None) -> None:
         print(f"  {name:<42} {images:>9,} images    failed", flush=True)
     else:
         rate = images / cost.seconds
-        print(f"  {name:<42} {images:>9,} images {rate:>9,.0f}/s {cost.memory:>7,.0f} MB", flush=True)
+        figures = f"{cost.seconds:>7.1f} s {rate:>9,.0f}/s {cost.memory:>7,.0f} MB"
+        print(f"  {name:<42} {images:>9,} images {figures}", flush=True)
 
 
 @contextlib.contextmanager
@@ -161,6 +162,8 @@ def main() -> None:
         write_pictures(folder / f"source-{COUNTS[0]}", folder / "pictures")
         print(f"from {PICTURES:,} training pictures in class folders:", flush=True)
         run_stages(project, folder / "pictures", PICTURES)
+        for name in ("dvc repro, all stages", "dvc repro, nothing to do"):
+            print_cost(name, PICTURES, run(["dvc", "repro"], project.root, project))
         command = [*KERAS, "pictures", str(folder / "pictures")]
         print_cost("plain Keras: image_dataset_from_directory", PICTURES, run(command, folder, project))
 
