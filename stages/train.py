@@ -55,8 +55,9 @@ def main() -> None:
     from stages.arrays.prepared import open_prepared
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
-    from stages.training.loop import Training, validation_warning
+    from stages.training.loop import Training
     from stages.training.resume import Backup, fingerprint, loaded_sources
+    from stages.training.rows import validation_warning
 
     images, labels = open_prepared(args.images, args.labels)
     keras.utils.set_random_seed(params["train.seed"])

@@ -40,11 +40,11 @@ def test_the_proof_that_is_shown_is_of_the_committed_lock() -> None:
 
 
 def test_every_make_target_that_is_named_exists_and_has_a_line_of_help() -> None:
-    named = set(re.findall(r"`?make ([a-z]+)", README)) - {"it"}
+    named = set(re.findall(r"`?make ([a-z-]+)", README)) - {"it"}
     help_text = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True).stdout
-    assert named <= set(re.findall(r"^make ([a-z]+) ", help_text, re.MULTILINE))
-    assert set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)) == set(
-        re.findall(r"^make ([a-z]+) ", help_text, re.M)
+    assert named <= set(re.findall(r"^make ([a-z-]+) ", help_text, re.MULTILINE))
+    assert set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)) == set(
+        re.findall(r"^make ([a-z-]+) ", help_text, re.M)
     )
 
 

@@ -22,16 +22,10 @@ import tensorflow as tf  # noqa: E402
 from stages.network.architecture import build_network  # noqa: E402
 from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
 from stages.network.model_file import load_network, save_network  # noqa: E402
-from stages.training.loop import (  # noqa: E402
-    Training,
-    ahead,
-    epoch_batches,
-    seed_dropout,
-    sharded_step,
-    split_rows,
-    validation_warning,
-)
+from stages.training.loop import Training  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
+from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
+from stages.training.step import seed_dropout, sharded_step  # noqa: E402
 
 MODEL: dict[str, Any] = {
     "filters": [4, 4],

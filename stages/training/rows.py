@@ -1,0 +1,77 @@
+"""Which rows an epoch takes, in which order, and which ones validate."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.running.process import InputError
+
+Item = TypeVar("Item")
+
+
+def split_rows(
+    labels: NDArray[np.float32], validation_split: float, validation_rows: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part the rows of a training set, one-hot (n, classes), into those to train on and those to validate on.
+
+    Args:
+        validation_split: the share that validates, rounded up.
+        validation_rows: "last": the last rows, as in Keras' `fit`; "stratified": the last rows of each class.
+
+    Returns:
+        Both sets of row numbers in ascending order.
+
+    Raises:
+        InputError: one is empty.
+    """
+    n = len(labels)
+    if validation_rows == "last":
+        trains = np.arange(n) < int(n * (1.0 - validation_split))
+    else:
+        classes = labels.argmax(axis=1)
+        sizes = np.bincount(classes)
+        order = np.argsort(classes, kind="stable")
+        place = np.empty(n, np.int64)
+        place[order] = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # of a row among those of its class
+        trains = place < np.maximum((sizes * (1.0 - validation_split)).astype(np.int64), 1)[classes]
+    training, validation = np.flatnonzero(trains), np.flatnonzero(~trains)
+    if len(training) == 0 or len(validation) == 0:
+        raise InputError(
+            f"params.yaml: train.validation_split = {validation_split} of {n} images leaves {len(training)} for "
+            f"training and {len(validation)} for validation; must leave at least 1 for each"
+        )
+    return training, validation
+
+
+def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.int64]) -> str | None:
+    """What to say if the validation rows hold so few classes that they tell little, as where data are sorted by class.
+
+    Args:
+        labels: one-hot (n, classes), of all rows.
+    """
+    held = int(labels[validation_rows].any(axis=0).sum())
+    if held >= min(labels.shape[1], len(validation_rows)) / 2:
+        return None
+    return (
+        f"the {len(validation_rows):,} validation rows hold {held} of {labels.shape[1]} classes: val_accuracy says "
+        "little; train.validation_rows = stratified takes the last rows of each class"
+    )
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, the next one being made by a thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+    """Row numbers 0..n-1 in the order of this epoch, which follows from (seed, epoch) alone, in batches."""
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]
