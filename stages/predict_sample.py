@@ -59,11 +59,12 @@ def main() -> None:
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"
         )
-    predictor = Predictor(load_network(args.model), dataset.classes)
+    predictor = Predictor(load_network(args.model), dataset)
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
         sys.exit(0 if all_read else 1)
-    sample = read_sample(source, args.labels, index, predictor.field_shape, preprocessing)
+    layout = dataset.image_data_format
+    sample = read_sample(source, args.labels, index, predictor.field_shape, layout, preprocessing)
     prediction = predictor.predict([sample])[0]
     label = None if sample.label is None else dataset.classes[sample.label]
     print(f"Predict: {prediction['predicted']}\nLabel: {label}")

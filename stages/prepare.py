@@ -56,14 +56,15 @@ def main() -> None:
     look = look_at(images, labels, classes, args.prepared)
     if look.warnings and params["prepare.strict"]:
         raise InputError("\n".join(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
-    for warning in look.warnings:
+    for warning in look.warnings + look.notes:
         print(f"warning: {warning}", file=sys.stderr)
     write_json(args.look, look.metrics)
     write_csv(args.prepared / "findings.csv", COLUMNS, look.findings)
     draw_contact_sheet(args.sheet, images["train"], labels["train"], classes, white)
 
-    write_json(args.prepared / "dataset.json", asdict(Dataset(classes, centred_glyphs(images["train"]))))
-    to_images = partial(normalize, white=white, image_data_format=params["prepare.image_data_format"])
+    dataset = Dataset(params["prepare.image_data_format"], classes, centred_glyphs(images["train"]))
+    write_json(args.prepared / "dataset.json", asdict(dataset))
+    to_images = partial(normalize, white=white, image_data_format=dataset.image_data_format)
     to_labels = partial(one_hot, classes=len(classes))
     for name in sets:
         write_prepared(args.prepared / f"x_{name}.npy", images[name], to_images)

@@ -64,6 +64,7 @@ class Project:
         set_params(self.root / "params.yaml", {key: value})
 
     def append(self, file: str, text: str) -> None:
+        assert (self.root / file).is_file()
         with (self.root / file).open("a") as opened:
             opened.write(text)
 

@@ -53,7 +53,7 @@ def changing(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> P
         ("stages/arrays/npy.py", ALL),
         ("stages/network/architecture.py", ALL[2:]),
         ("stages/sources/arrays.py", ["ingest"]),
-        ("stages/dataset/checks.py", ["prepare"]),
+        ("stages/dataset/look.py", ["prepare"]),
         ("stages/training/loop.py", ["train"]),
         ("stages/evaluation/grading.py", ["evaluate"]),
         ("stages/pictures/ink.py", ["predict-sample"]),

@@ -53,6 +53,8 @@ def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: P
     assert leaked.tolist() == [1]
     metrics = grade(PROBABILITIES, LABELS, leaked)
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
+    all_leaked = grade(PROBABILITIES, LABELS, np.arange(4))
+    assert all_leaked["n_unseen"] == 0 and "accuracy_unseen" not in all_leaked
 
 
 def test_a_table_of_findings_of_another_kind_is_one_clear_line(tmp_path: Path) -> None:

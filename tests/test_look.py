@@ -58,7 +58,7 @@ def test_a_clean_set_gives_its_counts_and_no_warning(tmp_path: Path) -> None:
             "classes": {"0": 13, "1": 13, "2": 12, "3": 12},
         },
     }
-    assert (look.findings, look.warnings) == ([], [])
+    assert (list(look.findings), look.warnings, look.notes) == ([], [], [])
 
 
 def test_mnist_gives_no_warning(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_mnist_gives_no_warning(tmp_path: Path) -> None:
         images = {"train": arrays["x_train"], "test": arrays["x_test"]}
         labels = {"train": arrays["y_train"].astype(np.int64), "test": arrays["y_test"].astype(np.int64)}
     look = looked(images, labels, tmp_path, 10)
-    assert (look.findings, look.warnings) == ([], [])
+    assert (list(look.findings), look.warnings, look.notes) == ([], [], [])
     assert look.metrics["train"]["classes"]["0"] == 5923
     assert centred_glyphs(images["train"]) and not centred_glyphs(255 - images["train"])
 
@@ -224,28 +224,32 @@ def test_imbalance_is_told_from_ten_to_one_on(tmp_path: Path) -> None:
     ]
 
 
-def test_labels_sorted_by_class_are_told_with_what_the_last_rows_hold(tmp_path: Path) -> None:
+def test_labels_sorted_by_class_are_noted_with_what_the_last_rows_hold(tmp_path: Path) -> None:
     images, labels = clean(10)
     for order in (np.sort(labels["train"]), np.sort(labels["train"])[::-1]):
-        assert looked(images, {**labels, "train": order}, tmp_path, 10).warnings == [
-            "the training labels are sorted by class: the last 5% of the rows, from which validation rows are taken, "
-            "hold 1 of 10 classes"
+        look = looked(images, {**labels, "train": order}, tmp_path, 10)
+        assert look.notes == [
+            "the training labels are sorted by class: the last 5% of the rows hold 1 of 10 classes; "
+            "train.validation_rows = stratified validates on all"
         ]
+        assert look.warnings == []  # which may be errors: this has an answer
 
 
-def test_labels_in_runs_of_one_class_are_told(tmp_path: Path) -> None:
+def test_labels_in_runs_of_one_class_are_noted(tmp_path: Path) -> None:
     images, labels = clean(4)
     labels["train"] = np.tile(np.repeat(np.arange(4), 10), 5)
-    assert looked(images, labels, tmp_path).warnings == [
+    (note,) = looked(images, labels, tmp_path).notes
+    assert note.startswith(
         "the training labels come in runs of one class (19 changes of label, where shuffled rows have 150): "
-        "the last 5% of the rows, from which validation rows are taken, hold 1 of 4 classes"
-    ]
+        "the last 5% of the rows hold 1 of 4 classes"
+    )
 
 
 @pytest.mark.parametrize("labels", [np.arange(12) % 4, np.arange(12) // 3, np.array([0, 0, 1, 1, 2, 2, 3, 3, 0])])
 def test_alternating_labels_and_a_handful_of_rows_are_not_called_sorted(tmp_path: Path, labels: np.ndarray) -> None:
     images = {"train": drawn(len(labels))[0], "test": drawn(4, seed=1)[0]}
-    assert looked(images, {"train": labels, "test": np.arange(4)}, tmp_path).warnings == []
+    look = looked(images, {"train": labels, "test": np.arange(4)}, tmp_path)
+    assert (look.warnings, look.notes) == ([], [])
 
 
 def test_the_metrics_are_nested_numbers_in_a_fixed_order(tmp_path: Path) -> None:

@@ -45,5 +45,7 @@ def test_a_description_of_another_kind_is_one_clear_line(tmp_path: Path, content
         read_dataset(tmp_path / "d.json")
     with pytest.raises(InputError, match=r"none\.json: no such file; `dvc repro` makes it"):
         read_dataset(tmp_path / "none.json")
-    (tmp_path / "d.json").write_text('{"classes": ["a", "b"], "centred_glyphs": false}')
-    assert read_dataset(tmp_path / "d.json") == Dataset(["a", "b"], False)
+    (tmp_path / "d.json").write_text(
+        '{"image_data_format": "channels_last", "classes": ["a", "b"], "centred_glyphs": false}'
+    )
+    assert read_dataset(tmp_path / "d.json") == Dataset("channels_last", ["a", "b"], False)

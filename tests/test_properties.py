@@ -84,8 +84,8 @@ class DataSet:
 @st.composite
 def data_sets(draw: Any) -> DataSet:
     kind = draw(st.sampled_from(["npz", "npy", "idx", "idx.gz", "folders"]))
-    rows, cols = draw(st.integers(1, 6)), draw(st.integers(5, 9))
-    channels = draw(st.sampled_from([1, 1, 3])) if kind in ("npz", "npy", "folders") else 1
+    rows, cols = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    channels = draw(st.sampled_from({"npz": [1, 2, 3, 4], "npy": [1, 2, 3, 4], "folders": [1, 3]}.get(kind, [1])))
     dtype, white = draw(st.sampled_from([("u1", 255), ("<i8", 255), (">u2", 65535), ("<f4", 255), (">f8", 1)]))
     form = draw(st.sampled_from(["numbers", "floats", "column", "one-hot", "names", "bytes"]))
     if kind not in ("npz", "npy"):
@@ -110,7 +110,7 @@ def data_sets(draw: Any) -> DataSet:
         dtype,
         draw(st.sampled_from("CF")),
         draw(st.booleans()) if kind in ("npz", "npy") else False,
-        channels == 3 or (kind in ("npz", "npy") and draw(st.booleans())),
+        channels > 1 or (kind in ("npz", "npy") and draw(st.booleans())),
         draw(st.sampled_from(["channels_last", "channels_first"])),
     )
 
@@ -160,12 +160,13 @@ def run(source: Path, folder: Path, **changed: Any) -> None:
 
 def params_for(data: DataSet) -> dict[str, Any]:
     """What a person would have to say of it."""
+    first = data.channels_first and data.channel_axis
+    occurring, classes = len({int(n) for labels in data.labels.values() for n in labels}), len(data.classes())
     return {
-        "prepare.raw_image_data_format": "channels_first"
-        if data.channels_first and data.channel_axis
-        else "channels_last",
+        "prepare.raw_image_data_format": "channels_first" if first else "channels_last",
         "prepare.image_data_format": data.image_data_format,
         "prepare.scale": None if data.white in (255, 65535) else data.white,
+        "prepare.classes": classes if 2 * occurring < classes else None,
     }
 
 

@@ -37,6 +37,7 @@ MODEL: dict[str, Any] = {
 }
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((50, 12, 12, 1), np.float32)
+OWN, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64  # keys of backups
 LABELS = np.eye(3, dtype=np.float32)[RNG.integers(3, size=50)]
 TRAINING: dict[str, Any] = {"seed": 1, "batch_size": 16, "learning_rate": 0.01, "validation_split": 0.2, "shards": 3}
 TRAINING["validation_rows"] = "last"
@@ -183,10 +184,10 @@ def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: p
 
 
 def test_removing_a_backup_removes_those_of_other_inputs_and_what_a_kill_left(tmp_path: Path) -> None:
-    for name in ("k.npz", "other.npz", ".partial-k.npz", ".partial-other.npz", "third.lock"):
+    for name in (f"{OWN}.npz", f"{OTHER}.npz", f".partial-{OWN}.npz", f".partial-{OTHER}.npz", f"{THIRD}.lock"):
         (tmp_path / "resume").mkdir(exist_ok=True)
         (tmp_path / "resume" / name).touch()
-    Backup(tmp_path / "resume", "k").remove()
+    Backup(tmp_path / "resume", OWN).remove()
     assert not (tmp_path / "resume").exists()
 
 
@@ -194,30 +195,31 @@ def test_the_end_of_a_training_leaves_the_backup_of_one_that_still_runs(tmp_path
     folder = tmp_path / "resume"
     script = (
         "import sys; from pathlib import Path; from stages.training.resume import Backup\n"
-        "backup = Backup(Path(sys.argv[1]), 'running'); backup.save([], []); print('ready', flush=True); input()"
+        "backup = Backup(Path(sys.argv[1]), 'b' * 64); backup.save([], []); print('ready', flush=True); input()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", script, folder], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert other.stdout and other.stdout.readline() == "ready\n"
-    (folder / ".partial-running.npz").touch()  # which it is just writing
-    (folder / "killed.npz").touch()
+    (folder / f".partial-{OTHER}.npz").touch()  # which it is just writing
+    (folder / f"{THIRD}.npz").touch()
     with pytest.raises(InputError, match="another process is training with the same inputs"):
-        Backup(folder, "running")
-    Backup(folder, "k").remove()
-    assert {path.name for path in folder.iterdir()} == {"running.npz", ".partial-running.npz", "running.lock"}
+        Backup(folder, OTHER)
+    Backup(folder, OWN).remove()
+    assert {path.name for path in folder.iterdir()} == {f"{OTHER}.npz", f".partial-{OTHER}.npz", f"{OTHER}.lock"}
     other.kill()
     other.wait()
-    Backup(folder, "k").remove()
+    Backup(folder, OWN).remove()
     assert not folder.exists()
 
 
 def test_what_else_lies_in_the_folder_of_backups_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").touch()
+    (tmp_path / "mnist.npz").touch()  # somebody said --resume data
     (tmp_path / "k.npz").touch()
     Backup(tmp_path, "k").remove()
     Backup(tmp_path, "k").remove()
-    assert [path.name for path in tmp_path.iterdir()] == [".DS_Store"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".DS_Store", "mnist.npz"]
 
 
 def test_the_key_of_a_backup_changes_with_parameters_and_with_content(tmp_path: Path) -> None:

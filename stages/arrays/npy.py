@@ -87,6 +87,8 @@ class Rows:
                 content = os.pread(file.fileno(), len(numbers) * self.row_bytes, self._place(numbers.start))
             else:
                 content = b"".join(os.pread(file.fileno(), self.row_bytes, self._place(row)) for row in numbers)
+        if len(content) < len(numbers) * self.row_bytes:
+            raise InputError(f"{self.path}: has become shorter while it was read")
         return np.frombuffer(content, self.dtype).reshape(len(numbers), *self.shape[1:])
 
     def _place(self, row: int) -> int:

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 from stages.arrays.npy import Rows, open_array
 from stages.running.process import InputError, reason
 
-MOST_CHANNELS = 4  # what has more along an axis has rows or columns there
+MOST_CHANNELS = 4  # more along an axis are probably rows or columns, in another order than was declared
 
 
 @dataclass(frozen=True)
 class Dataset:
     """What is known of a prepared data set beside its arrays.
 
+    image_data_format: where the prepared images have their channels, "channels_last" or "channels_first".
     classes: what outputs call each class, by its number: a name, or the number itself where there are no names.
     centred_glyphs: whether the images are single light glyphs in the centre of a dark field, as MNIST's.
     """
 
+    image_data_format: str
     classes: list[int] | list[str]
     centred_glyphs: bool
 
@@ -39,9 +41,9 @@ def read_dataset(path: Path) -> Dataset:
         raise InputError(f"{path}: must be what the prepare stage wrote: {reason(error)}") from error
 
 
-def channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images (n, rows, cols, channels), from these or from (n, channels, rows, cols): channels are few, columns not."""
-    return images if images.shape[3] <= MOST_CHANNELS else np.moveaxis(images, 1, -1)
+def channels_last(images: NDArray[np.float32], image_data_format: str) -> NDArray[np.float32]:
+    """Images (n, rows, cols, channels), from these or from (n, channels, rows, cols)."""
+    return images if image_data_format == "channels_last" else np.moveaxis(images, 1, -1)
 
 
 def open_prepared_images(path: Path) -> Rows:

@@ -26,7 +26,7 @@ COUNTING_BYTES = 64  # of temporary arrays for each label, so that a chunk of la
 
 
 def draw_contact_sheet(
-    path: Path, images: Array, labels: NDArray[np.int64], classes: Sequence[str | int], white: float
+    path: Path, images: Array, labels: NDArray[np.integer[Any]], classes: Sequence[str | int], white: float
 ) -> None:
     """Write a PNG with a row for each class: its name, how many images it has, and SAMPLES of them.
 
@@ -34,7 +34,7 @@ def draw_contact_sheet(
     the first are shown.
 
     Args:
-        images: (n, rows, cols), (n, rows, cols, 1) or, in colour, (n, rows, cols, 3).
+        images: (n, rows, cols) or (n, rows, cols, channels); of 2 channels the first is shown, of 4 the first 3.
         labels: the number of each image's class, of shape (n,).
         classes: the name of each class, or its number where it has none.
         white: the value that is white; 0 is black.
@@ -73,7 +73,7 @@ def draw_contact_sheet(
         figure.savefig(partial, metadata={"Software": None})
 
 
-def pick_rows(labels: NDArray[np.int64], number: int, places: Sequence[int]) -> list[int]:
+def pick_rows(labels: NDArray[np.integer[Any]], number: int, places: Sequence[int]) -> list[int]:
     """The rows of `labels`, (n,), at the given `places` (ascending, from 0) among those with the label `number`."""
     rows: list[int] = []
     before = 0
@@ -92,7 +92,8 @@ def scale(image: NDArray[Any], white: float) -> NDArray[np.uint8]:
     """
     pixels = (np.clip(image.astype(np.float64) / white, 0, 1) * 255 + 0.5).astype(np.uint8)
     rows, cols = pixels.shape[:2]
-    pixels = np.broadcast_to(pixels.reshape(rows, cols, -1), (rows, cols, 3))
+    channels = pixels.reshape(rows, cols, -1)
+    pixels = np.broadcast_to(channels[..., : 3 if channels.shape[2] >= 3 else 1], (rows, cols, 3))
     longer = max(rows, cols)
     if longer <= TILE:
         times = TILE // longer

@@ -1,7 +1,9 @@
 """What was found, image by image: how many of each kind, and which rows."""
 
+import heapq
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ KINDS = ("leaked", "contradictory", "repeated", "constant")  # the worst first
 COLUMNS = ("finding", "set", "row", "label", "other_set", "other_row", "other_label")
 MOST_LISTED = 10_000  # of a kind and set; but all that leaked: evaluate leaves these out
 
-Rows = NDArray[np.int64]
+Rows = NDArray[np.integer[Any]]
 
 
 class Findings:
@@ -28,23 +30,18 @@ class Findings:
     def __init__(self, labels: Mapping[str, Rows], classes: Sequence[str | int]) -> None:
         self._labels, self._classes = labels, classes
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._listed: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        self._listed: dict[tuple[str, str], list[tuple[Rows, str, Rows]]] = {}
 
     def add(self, kind: str, name: str, rows: Rows, other_name: str = "", other_rows: Rows | None = None) -> None:
-        """Take in `rows` of the set `name`: each equals the one of `other_rows`, as many, in the set `other_name`.
+        """Take in `rows` of the set `name`: each equals the one of `other_rows`, if given, in the set `other_name`.
 
-        Rows of a kind and pair of sets must come in ascending order. The first MOST_LISTED are listed (all, if leaked).
+        Rows must come in ascending order. The first MOST_LISTED of a kind and set are listed (all, if leaked).
         """
+        listed = self._listed.setdefault((kind, name), [])
+        most = len(rows) if kind == "leaked" else max(0, MOST_LISTED - self._counts[kind, name])
+        if len(rows) > 0 and most > 0:
+            listed.append((rows[:most], other_name, (rows if other_rows is None else other_rows)[:most]))
         self._counts[kind, name] += len(rows)
-        listed = self._listed.setdefault((kind, name, other_name), [])
-        most = None if kind == "leaked" else MOST_LISTED - len(listed)
-        for place, row in enumerate(rows[:most].tolist()):
-            finding: dict[str, Any] = {"finding": kind, "set": name, "row": row, "label": self._label(name, row)}
-            finding |= {"other_set": other_name, "other_row": "", "other_label": ""}
-            if other_rows is not None:
-                finding["other_row"] = int(other_rows[place])
-                finding["other_label"] = self._label(other_name, finding["other_row"])
-            listed.append(finding)
 
     def add_equal(self, repeated: Hashes, hashes: Mapping[str, Hashes]) -> None:
         """Find and take in equal images.
@@ -76,14 +73,21 @@ class Findings:
         """How many of a kind were found in the sets named."""
         return sum(self._counts[kind, name] for name in names)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The findings listed, sorted by kind, set and row: dictionaries of COLUMNS, "" where there is nothing.
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the findings listed, sorted by kind, set and row: dictionaries of COLUMNS, "" where there is nothing.
 
         These are: "finding" (one of KINDS), "set", "row", "label" (the class's name), and of the first equal image
         "other_set", "other_row" and "other_label" (a constant image has none).
         """
-        listed = [row for rows in self._listed.values() for row in rows]
-        return sorted(listed, key=lambda row: (KINDS.index(row["finding"]), [*SETS].index(row["set"]), row["row"]))
+        for kind, name in itertools.product(KINDS, SETS):
+            parts = self._listed.get((kind, name), [])
+            each = [zip(rows.tolist(), itertools.repeat(other), others.tolist()) for rows, other, others in parts]
+            for row, other, other_row in heapq.merge(*each):
+                yield {
+                    **{"finding": kind, "set": name, "row": row, "label": self._label(name, row)},
+                    **{"other_set": other, "other_row": other_row if other else ""},
+                    "other_label": self._label(other, other_row) if other else "",
+                }
 
     def _label(self, name: str, row: int) -> str | int:
         return self._classes[int(self._labels[name][row])]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.class_names import natural_order
+from stages.arrays.class_names import is_name, natural_order
 from stages.arrays.npy import Array, chunks
 from stages.running.process import InputError, reason
 
@@ -45,9 +45,9 @@ def class_names(labels: Mapping[str, Array], classes: int | None, given: Sequenc
                 raise InputError(f"{name}: one-hot labels of {width} classes, must be {wanted}")
         number = wanted
     else:
-        number = classes or 1 + max(_largest(values, name) for name, values in labels.items())
-    if given is not None and len(set(given)) < len(given):
-        raise InputError(f"params.yaml: prepare.class_names = {given}: names must differ")
+        number = classes or _number_of_classes(labels)
+    if given is not None and (len(set(given)) < len(given) or not all(map(is_name, given))):
+        raise InputError(f"params.yaml: prepare.class_names = {given}: names must differ, and have no line breaks")
     if given is not None and len(given) != number:
         raise InputError(f"params.yaml: prepare.class_names: {len(given)} names for {number} classes; must be as many")
     return _at_least_two(list(range(number)) if given is None else list(given))
@@ -93,8 +93,23 @@ def _form(labels: Array, name: str) -> str:
     raise InputError(f"{name}: shape {shape}, must be (n,), a column (n, 1), or one-hot (n, classes)")
 
 
-def _largest(labels: Array, name: str) -> int:
-    return max(int(_whole(labels[chunk], name, chunk.start, MOST_CLASSES).max(initial=0)) for chunk in chunks(labels))
+def _number_of_classes(labels: Mapping[str, Array]) -> int:
+    """One more than the largest label, of whole numbers.
+
+    Raises:
+        InputError: most of the classes do not occur. One wrong label of 99,999 would make files of gigabytes.
+    """
+    occurs = np.zeros(MOST_CLASSES, bool)
+    for name, values in labels.items():
+        for chunk in chunks(values):
+            occurs[_whole(values[chunk], name, chunk.start, MOST_CLASSES)] = True
+    number, occurring = int(np.flatnonzero(occurs).max(initial=0)) + 1, int(occurs.sum())
+    if 2 * occurring < number:
+        raise InputError(
+            f"{', '.join(labels)}: labels up to {number - 1}, but only {occurring} of {number} classes occur; if that "
+            f"is right, prepare.classes in params.yaml must say {number}"
+        )
+    return number
 
 
 def _whole(rows: NDArray[Any], name: str, start: int, classes: int) -> NDArray[Any]:
@@ -111,8 +126,9 @@ def _whole(rows: NDArray[Any], name: str, start: int, classes: int) -> NDArray[A
 
 def _names(labels: Array, name: str) -> set[str]:
     found = set().union(*(set(_as_text(labels[chunk], name)) for chunk in chunks(labels)))
-    if "" in found:
-        raise InputError(f"{name}: an empty label, must be a name")
+    for text in found:
+        if not is_name(text):
+            raise InputError(f"{name}: label {text!r}, must be a name without line breaks or control characters")
     return found
 
 
@@ -120,8 +136,8 @@ def _as_text(rows: NDArray[Any], name: str) -> list[str]:
     flat = rows.reshape(-1)
     try:
         return (np.char.decode(flat, "utf-8") if flat.dtype.kind == "S" else flat).tolist()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: labels that are not UTF-8 text: {reason(error)}") from error
+    except (UnicodeDecodeError, SystemError) as error:  # numpy's, of a code point that there is not
+        raise InputError(f"{name}: labels that are not Unicode text: {reason(error)}") from error
 
 
 def _at_least_two(names: list[Any]) -> list[Any]:

@@ -14,8 +14,10 @@ from stages.arrays.npy import Array
 from stages.dataset.duplicates import repeated_hashes, row_hashes
 from stages.dataset.findings import SETS, Findings
 from stages.dataset.images import read_parts
-from stages.dataset.warnings import class_warnings, image_warnings, imbalance, order_warnings
+from stages.dataset.warnings import class_warnings, image_warnings, imbalance, order_notes
 from stages.running.progress import progress
+
+Numbers = NDArray[np.integer[Any]]  # class numbers, or counts
 
 PIXEL_BYTES, DIGEST_BYTES = 4, 100  # what a pixel and a hash take while an image is hashed
 MOST_COUNTED = 100  # classes beyond this are too many to count each in a file for people
@@ -35,17 +37,22 @@ class Look:
               as many images the largest class has as the smallest that has any; "label_changes": rows whose label is
               not that of the row before; "classes": the images of each class by its name, unless there are more than
               MOST_COUNTED classes.
-        findings: the rows behind the first four kinds of count, as `Findings.rows` gives them.
+        findings: the rows behind the first four kinds of count, one by one.
         warnings: a line for each thing that a person should look into.
+        notes: a line on an order of the rows that `train.validation_rows` can answer.
     """
 
     metrics: dict[str, Any]
-    findings: list[dict[str, Any]]
+    findings: Findings
     warnings: list[str]
+    notes: list[str]
 
 
 def look_at(
-    images: Mapping[str, Array], labels: Mapping[str, NDArray[np.int64]], classes: Sequence[str | int], scratch: Path
+    images: Mapping[str, Array],
+    labels: Mapping[str, Numbers],
+    classes: Sequence[str | int],
+    scratch: Path,
 ) -> Look:
     """Look at a data set that `raw.open_sets` has opened.
 
@@ -80,12 +87,8 @@ def look_at(
     counts = {name: np.bincount(labels[name], minlength=len(classes)) for name in SETS}
     changes = {name: int(np.count_nonzero(labels[name][1:] != labels[name][:-1])) for name in SETS}
     metrics = _metrics(found, counts, changes, classes)
-    warnings = [
-        *image_warnings(metrics, found.rows()),
-        *class_warnings(counts, classes),
-        *order_warnings(labels["train"], counts["train"], changes["train"]),
-    ]
-    return Look(metrics, found.rows(), warnings)
+    warnings = [*image_warnings(metrics, found), *class_warnings(counts, classes)]
+    return Look(metrics, found, warnings, order_notes(labels["train"], counts["train"], changes["train"]))
 
 
 def are_constant(images: NDArray[Any]) -> NDArray[np.bool_]:
@@ -95,7 +98,10 @@ def are_constant(images: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _metrics(
-    found: Findings, counts: Mapping[str, NDArray[np.int64]], changes: Mapping[str, int], classes: Sequence[str | int]
+    found: Findings,
+    counts: Mapping[str, Numbers],
+    changes: Mapping[str, int],
+    classes: Sequence[str | int],
 ) -> dict[str, Any]:
     """What `Look.metrics` holds."""
     metrics: dict[str, Any] = {

@@ -45,7 +45,7 @@ def white_level(largest: Mapping[str, float], scale: float | None) -> float:
     """
     if scale is not None:
         for name, value in largest.items():
-            if value > scale:
+            if value > max(scale, float(np.float32(scale))):  # 0.1 as float32 is a little more than 0.1
                 raise InputError(f"{name}: the largest pixel is {value:g}, must be at most prepare.scale = {scale:g}")
         return scale
     for white in WHITES:

@@ -1,6 +1,6 @@
 """The lines that say what in a data set a person should look into, and from where on it is worth a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ TAIL = 0.05  # of the training rows, the last ones: people validate on so many a
 MOST_NAMED = 10  # classes in a line
 
 
-def image_warnings(metrics: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> list[str]:
+def image_warnings(metrics: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]) -> list[str]:
     """What is wrong with single images, with an example of each kind.
 
     Args:
@@ -40,7 +40,7 @@ def image_warnings(metrics: Mapping[str, Any], findings: Sequence[Mapping[str, A
     return lines
 
 
-def class_warnings(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str | int]) -> list[str]:
+def class_warnings(counts: Mapping[str, NDArray[np.integer[Any]]], classes: Sequence[str | int]) -> list[str]:
     """Which classes a set lacks, and whether there are far fewer training images of one than of another.
 
     Args:
@@ -67,12 +67,12 @@ def class_warnings(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[st
     return lines
 
 
-def imbalance(counts: NDArray[np.int64]) -> float:
+def imbalance(counts: NDArray[np.integer[Any]]) -> float:
     """How many times as many images the largest class has as the smallest that has any, of `counts` (classes,)."""
     return float(counts.max() / counts[counts > 0].min())
 
 
-def order_warnings(labels: NDArray[np.int64], counts: NDArray[np.int64], changes: int) -> list[str]:
+def order_notes(labels: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any]], changes: int) -> list[str]:
     """Whether the training rows are in an order of classes, so that the last ones do not stand for all.
 
     Args:
@@ -90,8 +90,8 @@ def order_warnings(labels: NDArray[np.int64], counts: NDArray[np.int64], changes
         order = f"come in runs of one class ({changes:,} changes of label, where shuffled rows have {shuffled:,.0f})"
     tail = labels[n - max(1, round(TAIL * n)) :]
     return [
-        f"the training labels {order}: the last {TAIL:.0%} of the rows, from which validation rows are taken, "
-        f"hold {len(np.unique(tail)):,} of {occurring:,} classes"
+        f"the training labels {order}: the last {TAIL:.0%} of the rows hold {len(np.unique(tail)):,} of "
+        f"{occurring:,} classes; train.validation_rows = stratified validates on all"
     ]
 
 
@@ -100,7 +100,7 @@ def _of(count: int, n: int, said: str, one: str, several: str) -> str:
     return f"{count:,} of {n:,} {said} images {one if count == 1 else several}"
 
 
-def _first(findings: Sequence[Mapping[str, Any]], kind: str, *names: str) -> str:
+def _first(findings: Iterable[Mapping[str, Any]], kind: str, *names: str) -> str:
     """The first finding of a kind, in any set or in those named."""
     row = next(row for row in findings if row["finding"] == kind and row["set"] in (names or SETS))
     labels = kind == "contradictory"

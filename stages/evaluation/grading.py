@@ -63,7 +63,9 @@ def grade(
     graded = {name: round(value, DECIMALS) for name, value in metrics.items()} | {"n": len(labels)}
     if len(leaked) > 0:
         unseen = np.delete(probabilities.argmax(axis=1) == labels.argmax(axis=1), leaked)
-        graded |= {"accuracy_unseen": round(float(unseen.mean()), DECIMALS), "n_unseen": len(unseen)}
+        graded["n_unseen"] = len(unseen)
+        if len(unseen) > 0:
+            graded["accuracy_unseen"] = round(float(unseen.mean()), DECIMALS)
     return graded
 
 

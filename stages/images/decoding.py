@@ -58,7 +58,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(path)
             yield image
-    except InputError:
+    except (InputError, MemoryError):  # no memory is no property of the picture
         raise
     except UnidentifiedImageError:
         raise InputError(f"{path}: not a picture of a known kind (save it as PNG or JPEG)") from None

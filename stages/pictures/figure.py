@@ -1,17 +1,21 @@
 """The picture of one prediction: the steps on the way to it, side by side."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from stages.pictures.sample import Sample
 from stages.running.outputs import replacing
 
 LONGEST_NAME = 20  # characters of a class's name
-MOST_TICKS = 20  # classes beyond this are too many to name each
+LEVEL_NAME = 2  # of one that stands level below its bar
+MOST_SHOWN = 20  # classes: more are too many to name each
 
 
 def draw_prediction(
@@ -24,26 +28,28 @@ def draw_prediction(
     """
     matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
     rows, cols = sample.field.shape[:2]
-    pictures = {**sample.steps, f"what the network sees ({rows}x{cols})": sample.field}
+    pictures: dict[str, NDArray[Any]] = {**sample.steps, f"what the network sees ({rows}x{cols})": sample.field}
     figure = Figure(figsize=(3.2 * len(pictures) + 4.6, 3.8), dpi=100, layout="constrained")
     *frames, chart = figure.subplots(1, len(pictures) + 1, width_ratios=[*[1] * len(pictures), 1.6])
     for frame, (title, picture) in zip(frames, pictures.items(), strict=True):
-        frame.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        two_channels = picture.ndim == 3 and picture.shape[2] == 2
+        frame.imshow(picture[..., 0] if two_channels else picture, cmap="gray", vmin=0, vmax=1)
         frame.set_title(title, fontsize=10)
         frame.set_axis_off()
 
     probabilities, predicted = prediction["probabilities"], prediction["predicted"]
-    if isinstance(probabilities, dict):
-        probabilities = list(probabilities.values())
-    colors = ["tab:blue" if name == predicted else "lightgray" for name in classes]
-    bars = chart.bar(range(len(probabilities)), probabilities, color=colors)
-    chart.bar_label(bars, [f"{value:.0%}" if value >= 0.005 else "" for value in probabilities], fontsize=8)
+    values = np.array(list(probabilities.values()) if isinstance(probabilities, dict) else probabilities)
+    shown = np.sort(np.argsort(-values, kind="stable")[:MOST_SHOWN])
+    names = [str(classes[number]) for number in shown]
+    colors = ["tab:blue" if classes[number] == predicted else "lightgray" for number in shown]
+    bars = chart.bar(range(len(shown)), values[shown], color=colors)
+    chart.bar_label(bars, [f"{value:.0%}" if value >= 0.005 else "" for value in values[shown]], fontsize=8)
     chart.set(xlabel="class", ylabel="probability", ylim=(0, 1.1))
-    if len(probabilities) <= MOST_TICKS:
-        chart.set_xticks(range(len(probabilities)))
-    if isinstance(classes[0], str) and len(probabilities) <= MOST_TICKS:
-        names = [f"{name[: LONGEST_NAME - 1]}…" if len(name) > LONGEST_NAME else name for name in map(str, classes)]
-        chart.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
+    if len(shown) < len(classes):
+        chart.set_xlabel(f"class (the {len(shown)} most probable of {len(classes):,})")
+    short = [f"{name[: LONGEST_NAME - 1]}…" if len(name) > LONGEST_NAME else name for name in names]
+    aslant = {"rotation": 45, "ha": "right"} if max(map(len, short)) > LEVEL_NAME else {}
+    chart.set_xticks(range(len(shown)), short, parse_math=False, **aslant)
     chart.spines[["top", "right"]].set_visible(False)
 
     told = "nothing predicted" if predicted is None else f"predicted {predicted}"
@@ -51,5 +57,6 @@ def draw_prediction(
     if prediction["warning"]:
         title += f" - warning: {prediction['warning']}"
     figure.suptitle(title, color="tab:red" if prediction["warning"] else "black", parse_math=False)
-    with replacing(path) as partial:
+    with replacing(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
         figure.savefig(partial, metadata={"Software": None})

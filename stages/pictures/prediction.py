@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from stages.arrays.prepared import MOST_CHANNELS
+from stages.arrays.prepared import Dataset
 from stages.network.inference import forward_function, predict_probabilities
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
@@ -30,18 +30,18 @@ class Predictor:
         classes: what each is called, by its number.
     """
 
-    def __init__(self, network: keras.Model, classes: Sequence[int] | Sequence[str]) -> None:
-        """Take a network of as many classes.
+    def __init__(self, network: keras.Model, dataset: Dataset) -> None:
+        """Take a network and the data set that it was trained on.
 
         Raises:
-            InputError: it has another number of them.
+            InputError: it has another number of classes.
         """
-        if network.output_shape[1] != len(classes):
-            raise InputError(f"the model has {network.output_shape[1]} classes, but the data set {len(classes)}")
+        if network.output_shape[1] != len(dataset.classes):
+            raise InputError(f"the model has {network.output_shape[1]} classes, the data set {len(dataset.classes)}")
         first, second, third = network.input_shape[1:]
-        self._channels_first = third > MOST_CHANNELS
+        self._channels_first = dataset.image_data_format == "channels_first"
         self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
-        self.classes = classes
+        self.classes = dataset.classes
         self._forward = forward_function(network)
 
     def predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:

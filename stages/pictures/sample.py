@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from stages.arrays.prepared import channels_last, open_prepared, open_prepared_images
+from stages.images.decoding import strict_warnings
+from stages.images.pixels import read_pixels
 from stages.pictures.digit import find_digit, fit_field
-from stages.pictures.ink import resize
 from stages.pictures.reading import luma, read_picture, to_bytes
 from stages.running.process import InputError
 
@@ -32,12 +32,20 @@ class Sample:
     note: str | None = None
 
 
-def read_sample(source: Path, labels: Path, index: int, shape: tuple[int, int, int], preprocessing: str) -> Sample:
+def read_sample(
+    source: Path,
+    labels: Path,
+    index: int,
+    shape: tuple[int, int, int],
+    image_data_format: str,
+    preprocessing: str,
+) -> Sample:
     """Read prepared image number `index` of an .npy file, or a picture file.
 
     Args:
         labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
         shape: rows, columns and channels of what the network takes.
+        image_data_format: of the prepared images.
 
     Raises:
         InputError: a file cannot be read, or there is no such image, or it is of another shape.
@@ -51,7 +59,7 @@ def read_sample(source: Path, labels: Path, index: int, shape: tuple[int, int, i
         images, one_hot = open_prepared_images(source), None
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
-    image = channels_last(images[index : index + 1])[0]
+    image = channels_last(images[index : index + 1], image_data_format)[0]
     if image.shape != shape:
         raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
     label = None if one_hot is None else int(one_hot[index].argmax())
@@ -64,7 +72,8 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) 
     Args:
         shape: rows, columns and channels of what the network takes: 1 (gray) or 3 (RGB).
         preprocessing: "digit" finds the digit, marks its ink in red, and fits it in as MNIST's authors did: see
-            `stages.pictures.digit`; "plain" resizes the whole (anti-aliased), for other networks.
+            `stages.pictures.digit`; "plain" makes of it what ingest makes of a picture in a
+            class folder, resized.
 
     Raises:
         InputError: the picture cannot be read, or does not go with such a network.
@@ -75,9 +84,10 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) 
     rgb, note = read_picture(path)
     original = to_bytes(rgb)
     if preprocessing == "plain":
-        planes = [luma(rgb)] if channels == 1 else [np.ascontiguousarray(rgb[..., channel]) for channel in range(3)]
-        small = np.stack([resize(plane, (rows, cols), Image.Resampling.BICUBIC) for plane in planes], axis=2)
-        return Sample(_without_single_channel(np.clip(small, 0, 1)), {"original": original}, note=note)
+        with strict_warnings():
+            content = read_pixels(path, channels, (rows, cols)).content
+        pixels = np.frombuffer(content, np.uint8).reshape(rows, cols, channels).astype(np.float32)
+        return Sample(_without_single_channel(pixels / np.float32(255)), {"original": original}, note=note)
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
     digit = find_digit(luma(rgb))

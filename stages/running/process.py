@@ -12,7 +12,14 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)  # of a file that the error names
+IN_THE_WAY = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)  # of a file that the error names
 
 
 class InputError(Exception):

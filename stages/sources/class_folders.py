@@ -15,7 +15,7 @@ import numpy as np
 
 from stages.images.decoding import strict_warnings
 from stages.running.process import InputError
-from stages.sources.layout import find_pictures
+from stages.sources.layout import check_trained, find_pictures
 from stages.sources.options import Options
 from stages.sources.passes import Passes
 from stages.sources.raw import check_space, replacing_all, summary, write_header
@@ -48,6 +48,7 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
         check_space(raw, len(pictures) * (2 * row_bytes + LETTER_BYTES * letters))  # the temporary file has them, too
         with tempfile.TemporaryFile(dir=raw) as rows:
             pictures, digests, size = passes.decode(pictures, channels, row_bytes, rows)
+            check_trained(source, pictures)  # some may have been left out
             labels = [picture.label for picture in pictures]
             if layout.has_test:
                 is_test = [picture.is_test for picture in pictures]
@@ -65,7 +66,7 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
                     np.save(partials[f"y_{name}"], np.array([labels[row] for row in numbers], f"<U{letters}"))
                     counts.append(len(numbers))
     line = summary(what, *((count, *shape) for count in counts))
-    return [f"{line} in {len(layout.classes):,} classes", *layout.notes, *passes.notes()]
+    return [f"{line} in {len(set(labels)):,} classes", *layout.notes, *passes.notes()]
 
 
 def _write_rows(path: Path, shape: Sequence[int], rows: IO[bytes], numbers: Sequence[int]) -> None:

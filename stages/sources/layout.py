@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.arrays.class_names import natural_order
+from stages.arrays.class_names import is_name, natural_order
 from stages.images.decoding import picture_suffixes
 from stages.running.process import InputError
 from stages.sources.tree import Tree, printable, some
 
-LINE_BREAKING = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are no UTF-8, breaks
+TRAIN, TEST = ("train", "training"), ("test", "testing")  # what the folders of the sets are called, in any case
 
 
 class Picture(NamedTuple):
@@ -58,7 +58,8 @@ def find_pictures(source: Path) -> Layout:
         loose += files
         before = len(pictures)
         for class_folder in class_folders:
-            found = [Picture(path, class_folder.name, bool(is_test)) for path in _pictures(tree, class_folder, others)]
+            label = unicodedata.normalize("NFC", class_folder.name)  # macOS decomposes letters such as ü
+            found = [Picture(path, label, bool(is_test)) for path in _pictures(tree, class_folder, others)]
             pictures += found
             if not found:
                 empty.append(class_folder)
@@ -92,8 +93,7 @@ def _sets(tree: Tree) -> list[Path]:
         InputError: pictures lie in train/ and test/ without a class folder, or in other folders beside these.
     """
     folders, _ = tree.entries(tree.root)
-    by_name = {folder.name: folder for folder in folders}
-    train, test = by_name.get("train"), by_name.get("test")
+    train, test = (next((each for each in folders if each.name.lower() in names), None) for names in (TRAIN, TEST))
     if train and tree.entries(train)[0]:
         others = [folder for folder in folders if folder not in (train, test) and any(_pictures(tree, folder))]
         if others:
@@ -115,9 +115,18 @@ def _classes(source: Path, pictures: list[Picture]) -> list[str]:
     """
     classes = natural_order(picture.label for picture in pictures)
     for name in classes:
-        if any(unicodedata.category(letter) in LINE_BREAKING for letter in name):
+        if not is_name(name):
             raise InputError(f"{source}: the class folder {name!r}: must be UTF-8, without line breaks, to be a label")
-    untrained = set(classes) - {picture.label for picture in pictures if not picture.is_test}
-    if untrained:
-        raise InputError(f"{source}/test: has classes that train/ lacks: {some(natural_order(untrained))}")
+    check_trained(source, pictures)
     return classes
+
+
+def check_trained(source: Path, pictures: Sequence[Picture]) -> None:
+    """Check that the training has pictures of each class.
+
+    Raises:
+        InputError: it has not.
+    """
+    untrained = {picture.label for picture in pictures} - {each.label for each in pictures if not each.is_test}
+    if untrained:
+        raise InputError(f"{source}: classes without a training picture: {some(natural_order(untrained))}")

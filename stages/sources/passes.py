@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
+from stages.images.pixels import read_header, read_pixels
 from stages.running.process import InputError
 from stages.running.progress import progress
 from stages.sources.layout import Picture
 from stages.sources.options import Options
-from stages.sources.pixels import on_all_cores, read_header, read_pixels
+from stages.sources.parallel import map_in_threads
 from stages.sources.tree import printable, some
 
 Result = TypeVar("Result")
@@ -100,7 +101,7 @@ class Passes:
             except InputError as error:
                 return error
 
-        results = progress(on_all_cores(attempt, pictures, batch), len(pictures), what)
+        results = progress(map_in_threads(attempt, pictures, batch), len(pictures), what)
         for picture, result in zip(pictures, results, strict=True):
             if isinstance(result, InputError):
                 self.unreadable.append(printable(str(result)))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence[str], share: float) -> list[bool]:
     """Say of each picture whether it is of the test set: of every class its `share`, those of the lowest hashes.
 
-    Equal pictures, of whatever class, come to one side; so a class may get a little less than its share. Where a class
-    has two pictures or more, at least one is for the training, and one for the test unless they are equal.
+    Equal pictures come to one side, and those that two classes share to the training; so a class may get a little less
+    than its share. Each class keeps at least one picture for the training.
 
     Args:
         digests: hashes of the pictures' pixels. labels: their classes. classes: all of them, in order.
@@ -16,12 +16,12 @@ def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence
     of_class: dict[str, Counter[bytes]] = defaultdict(Counter)
     for digest, label in zip(digests, labels, strict=True):
         of_class[label][digest] += 1
-    sides: dict[bytes, bool] = {}
+    held_by = Counter(digest for copies in of_class.values() for digest in copies)
+    sides = {digest: False for digest, classes_with_it in held_by.items() if classes_with_it > 1}
     for name in classes:
         copies = of_class[name]
         total = copies.total()
         wanted = min(max(1, round(share * total)), total - 1)
-        wanted -= sum(copies[digest] for digest in copies if sides.get(digest))
         for digest in sorted(copies.keys() - sides.keys()):
             sides[digest] = copies[digest] <= wanted
             wanted -= copies[digest] * sides[digest]

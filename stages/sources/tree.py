@@ -36,18 +36,18 @@ class Tree:
         if first != folder:
             raise InputError(f"{printable(folder)}: is the same folder as {printable(first)}; remove the link")
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            raise InputError(f"{printable(folder)}: {str(error.strerror).lower()}") from error
-        for entry in entries:
-            if entry.name.startswith("."):
-                self.hidden.add(entry.path)
-            elif entry.is_symlink() and not is_inside(Path(entry.path), self.root):
-                self.outside.add(entry.path)
-            elif entry.is_dir():
-                folders.append(Path(entry.path))
-            else:
-                files.append(entry.path)
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                if entry.name.startswith("."):
+                    self.hidden.add(entry.path)
+                elif entry.is_symlink() and not is_inside(Path(entry.path), self.root):
+                    self.outside.add(entry.path)
+                elif entry.is_dir():
+                    folders.append(Path(entry.path))
+                else:
+                    files.append(entry.path)
+        except OSError as error:  # also of a link to itself
+            place = printable(error.filename or folder)
+            raise InputError(f"{place}: {str(error.strerror).lower()}") from error
         return folders, files
 
     def files(self, folder: Path) -> Iterator[str]:

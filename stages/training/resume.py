@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.running.outputs import replacing
-from stages.running.process import InputError
+from stages.running.process import InputError, reason
 
 
 class Backup:
@@ -45,7 +46,7 @@ class Backup:
                 history = json.loads(saved["history"].item())
                 return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]
         except Exception as error:  # np.load has no error of its own
-            print(f"warning: {self.path}: unreadable, starting afresh: {error}", file=sys.stderr)
+            print(f"warning: {self.path}: unreadable, starting afresh: {reason(error)}", file=sys.stderr)
             return None
 
     def save(self, history: list[dict[str, float]], values: list[NDArray[Any]]) -> None:
@@ -58,7 +59,8 @@ class Backup:
         """Delete this backup, and those that killed trainings left behind."""
         self._clear(self.key, self._lock)
         entries = [*self.folder.glob("*.npz"), *self.folder.glob("*.lock")]
-        for key in {entry.stem.removeprefix(".partial-") for entry in entries}:
+        keys = {entry.stem.removeprefix(".partial-") for entry in entries}
+        for key in filter(re.compile("[0-9a-f]{64}").fullmatch, keys):  # nobody else names files so
             if (lock := hold(self.folder / f"{key}.lock")) is not None:
                 self._clear(key, lock)
         with contextlib.suppress(OSError):  # it is not there, or holds something else

@@ -52,11 +52,11 @@ def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.
     Args:
         labels: one-hot (n, classes), of all rows.
     """
-    held = int(labels[validation_rows].any(axis=0).sum())
-    if held >= min(labels.shape[1], len(validation_rows)) / 2:
+    held, occurring = (int(rows.any(axis=0).sum()) for rows in (labels[validation_rows], labels))
+    if held >= min(occurring, len(validation_rows)) / 2:
         return None
     return (
-        f"the {len(validation_rows):,} validation rows hold {held} of {labels.shape[1]} classes: val_accuracy says "
+        f"the {len(validation_rows):,} validation rows hold {held} of {occurring} classes: val_accuracy says "
         "little; train.validation_rows = stratified takes the last rows of each class"
     )
 

@@ -1,13 +1,9 @@
-"""Pictures to pixels of one kind: 8 bits, one number of channels, upright, on all cores at once."""
+"""Pictures to pixels of one kind: 8 bits, one number of channels, upright."""
 
 import hashlib
-import itertools
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageMode
@@ -15,10 +11,6 @@ from PIL import Image, ImageMode
 from stages.images.decoding import open_picture, turn_upright
 from stages.running.process import InputError
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-AHEAD = 2  # batches a core that wait for the one in front of them: what is held in memory
 MODES = {1: "L", 3: "RGB"}
 
 
@@ -88,24 +80,3 @@ def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-
-
-def on_all_cores(function: Callable[[Item], Result], items: Sequence[Item], batch: int) -> Iterator[Result]:
-    """Yield function(item) for each of `items`, in their order, from threads that work ahead a few batches.
-
-    Threads, since Pillow decodes without Python's lock, and other processes could outlive this one.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    batches = (items[start : start + batch] for start in range(0, len(items), batch))
-    pool = ThreadPoolExecutor(cores)
-
-    def work(items: Sequence[Item]) -> list[Result]:
-        return [function(item) for item in items]
-
-    try:
-        waiting = deque(pool.submit(work, items) for items in itertools.islice(batches, AHEAD * cores))
-        while waiting:
-            yield from waiting.popleft().result()
-            waiting.extend(pool.submit(work, items) for items in itertools.islice(batches, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
