@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stages.network.runtime import start_tensorflow
 from stages.running import process
-from stages.running.outputs import write_csv, write_json
+from stages.running.outputs import replacing_all, write_csv, write_json
 from stages.running.params import read_params
 
 
@@ -34,11 +34,13 @@ def main() -> None:
     from stages.network.model_file import load_network
 
     images, labels = open_prepared(args.images, args.labels)
+    classes = read_dataset(args.dataset, labels.shape[1]).classes
+    leaked = leaked_rows(args.findings, len(images))
     network = load_network(args.model, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images, watched=True)
-    classes = read_dataset(args.dataset).classes
-    write_json(args.metrics, grade(probabilities, labels, leaked_rows(args.findings)))
-    write_csv(args.predictions, PREDICTION, list_predictions(probabilities, labels, classes))
+    with replacing_all(args.metrics, args.predictions) as (metrics, predictions):
+        write_json(metrics, grade(probabilities, labels, leaked))
+        write_csv(predictions, PREDICTION, list_predictions(probabilities, labels, classes))
 
 
 if __name__ == "__main__":

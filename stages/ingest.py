@@ -25,7 +25,7 @@ PARAMS = {
 def main() -> None:
     """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Write the images and labels of the data source into a folder.")
-    parser.add_argument("--raw", type=Path, required=True, help="folder to write the four .npy files to")
+    parser.add_argument("--raw", type=Path, required=True, help="folder to write four .npy files and files.csv to")
     args = parser.parse_args()
     params = read_params()
 

@@ -49,7 +49,7 @@ def main() -> None:
     from stages.pictures.figure import draw_prediction
     from stages.pictures.prediction import Predictor, predict_pictures
     from stages.pictures.sample import read_sample
-    from stages.running.outputs import write_json
+    from stages.running.outputs import replacing_all, write_json
 
     source, index = Path(params["predict.input"]), params["predict.index"]
     preprocessing = params["predict.preprocessing"]
@@ -67,14 +67,17 @@ def main() -> None:
     sample = read_sample(source, args.labels, index, predictor.field_shape, layout, preprocessing)
     prediction = predictor.predict([sample])[0]
     label = None if sample.label is None else dataset.classes[sample.label]
-    print(f"Predict: {prediction['predicted']}\nLabel: {label}")
+    print(f"Predict: {prediction['predicted']}")
+    if label is not None:
+        print(f"Label: {label}")
     if prediction["warning"]:
         print(f"Warning: {prediction['warning']}")
     if sample.note:
         print(f"Note: {sample.note}")
     origin = {"input": source.name, "index": sample.index, "label": label}
-    write_json(args.prediction, {**origin, **prediction, "note": sample.note})
-    draw_prediction(args.figure, sample, prediction, dataset.classes)
+    with replacing_all(args.prediction, args.figure) as (written, figure):
+        write_json(written, {**origin, **prediction, "note": sample.note})
+        draw_prediction(figure, sample, prediction, dataset.classes)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ It can only stop a run, so no result depends on it and no stage declares it.
 """
 
 import re
+import reprlib
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -35,15 +36,29 @@ def params_problems(values: Mapping[str, Any]) -> list[str]:
     problems = []
     for key in values.keys() - RULES.keys():
         close = get_close_matches(key, RULES, n=1)
-        problems.append(f"{key} = {values[key]!r}: unknown key" + (f"; did you mean {close[0]}?" if close else ""))
+        name = key if key.isprintable() else repr(key)
+        problems.append(
+            f"{name} = {shown(values[key])}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
+        )
     for key, rule in RULES.items():
         if key not in values:
             problems.append(f"{key}: missing; must be {rule.allowed}")
         elif not rule.accepts(values[key]):
-            problems.append(f"{key} = {values[key]!r}: must be {rule.allowed}")
+            problems.append(f"{key} = {shown(values[key])}: must be {rule.allowed}")
     if not problems:
         problems += train.contradictions(values)
     return sorted(f"{PARAMS_FILE}: {problem}" for problem in problems)
+
+
+def shown(value: Any) -> str:
+    """A value for one line of a message: aliases of aliases in YAML can make it larger than memory."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 200
+    short.maxlist, short.maxdict, short.maxlevel = 20, 20, 2
+    try:
+        return short.repr(value)[:300]
+    except ValueError:  # Python's, of a number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def package_problems(lock: str) -> list[str]:

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from stages.running import process
-from stages.running.params import boolean, choice, list_of, number_above, optional, read_params, text, whole
+from stages.running.params import between, boolean, choice, list_of, optional, read_params, text, whole
 from stages.running.process import InputError
 
 PARAMS = {
     "prepare.raw_image_data_format": choice("channels_last", "channels_first"),
     "prepare.image_data_format": choice("channels_last", "channels_first"),
-    "prepare.scale": optional(number_above(0)),
+    "prepare.scale": optional(between(1e-30, 1e30)),  # far from where float32 ends
     "prepare.classes": optional(whole(2, 100_000)),
     "prepare.class_names": optional(list_of(text())),
     "prepare.strict": boolean(),
@@ -43,7 +43,7 @@ def main() -> None:
     from stages.dataset.raw import open_sets
     from stages.dataset.scaling import largest_pixel, normalize, white_level
     from stages.dataset.writing import write_prepared
-    from stages.running.outputs import write_csv, write_json
+    from stages.running.outputs import replacing_all, write_csv, write_json
 
     sets = open_sets(args.raw, params["prepare.raw_image_data_format"])
     classes = class_names(
@@ -58,17 +58,19 @@ def main() -> None:
         raise InputError("\n".join(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
     for warning in look.warnings + look.notes:
         print(f"warning: {warning}", file=sys.stderr)
-    write_json(args.look, look.metrics)
-    write_csv(args.prepared / "findings.csv", COLUMNS, look.findings)
-    draw_contact_sheet(args.sheet, images["train"], labels["train"], classes, white)
-
     dataset = Dataset(params["prepare.image_data_format"], classes, centred_glyphs(images["train"]))
-    write_json(args.prepared / "dataset.json", asdict(dataset))
     to_images = partial(normalize, white=white, image_data_format=dataset.image_data_format)
     to_labels = partial(one_hot, classes=len(classes))
-    for name in sets:
-        write_prepared(args.prepared / f"x_{name}.npy", images[name], to_images)
-        write_prepared(args.prepared / f"y_{name}.npy", labels[name], to_labels)
+    names = ["findings.csv", "dataset.json", "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"]
+    outputs = [args.look, args.sheet, *(args.prepared / name for name in names)]
+    with replacing_all(*outputs) as (metrics, sheet, findings, description, *arrays):
+        write_json(metrics, look.metrics)
+        write_csv(findings, COLUMNS, look.findings)
+        draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)
+        write_json(description, asdict(dataset))
+        for x, y, name in zip(arrays[::2], arrays[1::2], sets, strict=True):
+            write_prepared(x, images[name], to_images)
+            write_prepared(y, labels[name], to_labels)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from stages.network.runtime import start_tensorflow
 from stages.running import process
-from stages.running.outputs import write_csv
+from stages.running.outputs import replacing_all, write_csv
 from stages.running.params import between, choice, fraction, list_of, read_params, whole
 
 PARAMS = {
@@ -91,8 +91,9 @@ def main() -> None:
     key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
     history = training.run(epochs, backup)
-    save_network(network, args.model, learning_rate)
-    write_csv(args.history, list(history[0]), history)
+    with replacing_all(args.model, args.history) as (model, table):
+        save_network(network, model, learning_rate)
+        write_csv(table, list(history[0]), history)
     backup.remove()
 
 

@@ -1,5 +1,6 @@
 """Folders of pictures become the same arrays whatever their names, order, files' kinds, and the number of cores."""
 
+import csv
 import hashlib
 import os
 import shutil
@@ -272,6 +273,17 @@ def spoil(pets: Path) -> dict[str, str]:
         "2/pipe.png": "is not a file",
         "2/gone.png": "no such file",
     }
+
+
+def test_a_table_tells_the_file_that_each_row_comes_from(pets: Path, tmp_path: Path) -> None:
+    ingest(pets, tmp_path / "raw")
+    found = arrays(tmp_path / "raw")
+    with (tmp_path / "raw/files.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["file"] for row in rows} == {f"{name}/{i}.png" for name in (1, 2, 10) for i in range(10)}
+    for row in rows:
+        image, label = found[f"x_{row['set']}"][int(row["row"])], found[f"y_{row['set']}"][int(row["row"])]
+        assert (image == np.asarray(Image.open(pets / row["file"]))).all() and row["file"].split("/")[0] == label
 
 
 def test_unreadable_pictures_are_all_named_and_end_the_run(pets: Path, tmp_path: Path) -> None:

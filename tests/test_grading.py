@@ -49,7 +49,7 @@ def test_predictions_list_every_image_with_its_classes_and_probability() -> None
 
 def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\nleaked,test,1\n")
-    leaked = leaked_rows(tmp_path / "f.csv")
+    leaked = leaked_rows(tmp_path / "f.csv", 4)
     assert leaked.tolist() == [1]
     metrics = grade(PROBABILITIES, LABELS, leaked)
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
@@ -58,8 +58,9 @@ def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: P
 
 
 def test_a_table_of_findings_of_another_kind_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"f\.csv: must be the table that prepare wrote"):
-        leaked_rows(tmp_path / "f.csv")
+    for content in ("", "a,b\n1,2\n", "finding,set,row\nleaked\n", "finding,set,row\nleaked,test,4\n"):
+        (tmp_path / "f.csv").write_text(content)
+        with pytest.raises(InputError, match=r"f\.csv: must be the table that prepare wrote"):
+            leaked_rows(tmp_path / "f.csv", 4)
     with pytest.raises(InputError, match=r"none\.csv: no such file"):
-        leaked_rows(tmp_path / "none.csv")
+        leaked_rows(tmp_path / "none.csv", 4)

@@ -201,3 +201,35 @@ def test_a_source_of_two_kinds_is_refused(tmp_path: Path, mnist: dict[str, np.nd
     (tmp_path / "train-images-idx3-ubyte").touch()
     with pytest.raises(InputError, match=r"holds the four arrays as \.npy files and IDX files .*; must be of one kind"):
         ingest(tmp_path, tmp_path / "raw")
+
+
+def test_a_member_that_would_inflate_without_a_limit_is_refused(tmp_path: Path, mnist: dict[str, np.ndarray]) -> None:
+    """Eight bytes of a bzip2 or LZMA member can take gigabytes of memory."""
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "b.npz", "w", method) as archive:
+            for name, array in mnist.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, array)
+        with pytest.raises(InputError, match=r"x_train\.npy: must be compressed as numpy does, or not at all"):
+            ingest(tmp_path / "b.npz", tmp_path / "raw")
+
+
+def test_a_header_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path, mnist: dict[str, np.ndarray]) -> None:
+    for name, array in mnist.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    with (tmp_path / "x_train.npy").open("wb") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (3_000_000_000).to_bytes(4, "little"))
+        file.truncate(3_000_000_012)  # a sparse file
+    with pytest.raises(InputError, match=r"x_train\.npy: a header of 3,000,000,000 bytes; must be at most 10,000"):
+        ingest(tmp_path, tmp_path / "raw")
+
+
+@pytest.mark.parametrize("shape", ["(1" + "0" * 5000 + ", 8, 8)", "(" + "9" * 4000 + ", " + "9" * 4000 + ")"])
+def test_a_header_of_absurd_numbers_is_one_clear_line(tmp_path: Path, mnist: dict[str, np.ndarray], shape: str) -> None:
+    for name, array in mnist.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".encode()
+    (tmp_path / "x_train.npy").write_bytes(b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + b"0")
+    with pytest.raises(InputError, match=r"x_train\.npy: ") as caught:
+        ingest(tmp_path, tmp_path / "raw")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400

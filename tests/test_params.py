@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ def test_the_committed_file_has_no_problem() -> None:
         ("model.filters", 32, "a list"),
         ("prepare.image_data_format", "channels", "channels_last or channels_first"),
         ("prepare.classes", 1, "null or a whole number from 2"),
-        ("prepare.scale", 0, "null or a number greater than 0"),
-        ("prepare.scale", float("inf"), "null or a number greater than 0"),
+        ("prepare.scale", 0, "null or a number greater than 1e-30"),
+        ("prepare.scale", float("inf"), "null or a number greater than 1e-30"),
         ("prepare.strict", 1, "true or false"),
         ("prepare.class_names", ["a", 1], "null or a list, each text"),
         ("data.source", "", "the path of a file or folder"),
@@ -132,6 +133,26 @@ def test_a_section_that_contains_itself_is_one_clear_line(tmp_path: Path, text: 
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(InputError, match=r"params\.yaml: a[.bcd]*: contains itself"):
         flatten(load(tmp_path / "p.yaml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {k: 1}\n"
+        + "".join(f"{c}: &{c} {{{', '.join(f'{n}: *{b}' for n in range(9))}}}\n" for b, c in pairwise("abcdefghij")),
+        "a: &a [k, l]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{b}'] * 9)}]\n" for b, c in pairwise("abcdefghij")),
+        "train: {seed: 0x" + "f" * 5000 + "}",
+        '"a\\nb": 1',
+        '"e\\e[31m": 1',
+    ],
+)
+def test_values_larger_than_memory_and_keys_that_break_lines_are_lines_of_their_own(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    try:
+        problems = params_problems(flatten(load(tmp_path / "p.yaml")))
+    except InputError as error:
+        problems = [str(error)]
+    assert all(problem.isprintable() and len(problem) < 1000 for problem in problems)
 
 
 def test_a_key_with_a_dot_is_refused_since_dvc_would_look_for_a_section() -> None:

@@ -37,7 +37,8 @@ def test_prepared_files_of_another_kind_are_refused_by_name(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[1]", '{"classes": [0, 1]}', '{"classes": [0], "centred_glyphs": true, "x": 1}']
+    "content",
+    ["", "{", "[1]", "[" * 100_000, '{"classes": [0, 1]}', '{"classes": [0], "centred_glyphs": true, "x": 1}'],
 )
 def test_a_description_of_another_kind_is_one_clear_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "d.json").write_text(content)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.running.outputs import replacing, write_csv, write_json
+from stages.running.outputs import replacing, replacing_all, write_csv, write_json
 from tests.project import ROOT, Project
 
 MAIN = """
@@ -146,3 +146,30 @@ def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
     (line,) = our_lines(ended.stderr)
     assert ended.returncode == 1 and line.startswith("preflight: requirements.lock: the packages of ")
     assert "run `make install`" in line
+
+
+def test_two_processes_never_write_one_output_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with replacing(path) as partial:
+        partial.write_text("first")
+        ended = run(f"with replacing(Path({str(path)!r})) as partial: partial.write_text('second')")
+        assert ended.returncode == 1
+        assert our_lines(ended.stderr) == [f"train: {path}: another process is writing it; must end first"]
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_several_outputs_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    with pytest.raises(ValueError, match="JSON"), replacing_all(*paths) as (first, second):
+        write_json(first, {"a": 1})
+        write_json(second, {"b": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+    with replacing_all(*paths) as (first, second):
+        write_json(first, {"a": 1})
+        write_json(second, {"b": 2})
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_a_stage_whose_output_nobody_reads_works_all_the_same(project: Project) -> None:
+    ended = project.run("sh", "-c", "python -m stages.ingest --raw other >&- 2>&-")
+    assert ended.returncode == 0 and (project.root / "other/x_train.npy").exists()

@@ -266,7 +266,7 @@ def check_broken(data: DataSet, how: str, place: float) -> None:
         outputs = [path for part in ("raw", "prepared") for path in (folder / part).rglob("*")]
         assert [path.name for path in outputs if path.name.startswith(".")] == []
         assert not (folder / "prepared").exists() or list((folder / "prepared").iterdir()) == []
-        assert len([path for path in outputs if path.parent.name == "raw"]) in (0, 4)
+        assert len([path for path in outputs if path.parent.name == "raw"]) in (0, 5)
 
 
 @HUNDREDS

@@ -27,18 +27,26 @@ class Dataset:
     centred_glyphs: bool
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, classes: int | None = None) -> Dataset:
     """Read what prepare wrote of the data set as JSON.
+
+    Args:
+        classes: how many it must have, if that is known.
 
     Raises:
         InputError: the file is missing or not of this kind.
     """
     try:
-        return Dataset(**json.loads(path.read_text(encoding="utf-8")))
+        dataset = Dataset(**json.loads(path.read_text(encoding="utf-8")))
+        if not isinstance(dataset.classes, list) or {type(name) for name in dataset.classes} not in ({int}, {str}):
+            raise ValueError(f"classes are {dataset.classes!r}")
+        if classes not in (None, len(dataset.classes)):
+            raise ValueError(f"{len(dataset.classes)} classes, but the labels have {classes}")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: must be what the prepare stage wrote: {reason(error)}") from error
+    return dataset
 
 
 def channels_last(images: NDArray[np.float32], image_data_format: str) -> NDArray[np.float32]:

@@ -26,7 +26,8 @@ def largest_pixel(images: Array, name: str) -> float:
         if not (low >= 0 and high < np.inf):  # so that NaN fails, too
             last = chunk.start + len(pixels) - 1
             raise InputError(
-                f"{name}: pixels from {low} to {high} in images {chunk.start} to {last}, must be finite and at least 0"
+                f"{name}: pixels from {low} to {high} in images {chunk.start} to {last}, must be finite and at least 0 "
+                "(images of -1..1 must be shifted first)"
             )
         largest = max(largest, float(high))
     return largest

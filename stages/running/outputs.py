@@ -5,10 +5,14 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from stages.running.locks import hold
+from stages.running.process import InputError
+
+PARTIAL = ".partial-"  # how the names of files begin that are not yet whole
 DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 
 
@@ -16,22 +20,40 @@ DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, with the same suffix; it becomes `path` when the block succeeds.
 
+    A path that is temporary already, of `replacing_all`, is yielded as it is.
+
     Raises:
         IsADirectoryError: `path` is a folder, which is said before the block works.
+        InputError: another process is writing it.
     """
+    if path.name.startswith(PARTIAL):
+        yield path
+        return
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
+    partial = path.with_name(f"{PARTIAL}{path.name}")
     try:
-        yield partial
-        partial.replace(path)
+        lock = hold(partial)
+        if lock is None:
+            raise InputError(f"{path}: another process is writing it; must end first")
+        with lock:
+            try:
+                yield partial
+                partial.replace(path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
     except OSError as error:
         if error.filename is None or Path(error.filename) == partial:  # as numpy and h5py do
             error.filename = str(path)
         raise
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_all(*paths: Path) -> Iterator[list[Path]]:
+    """Yield a temporary path for each of `paths`; they become these, one after the other, when the block succeeds."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(replacing(path)) for path in paths]
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from stages.running.process import InputError, reason
 
 PARAMS_FILE = Path("params.yaml")
+MOST_KEYS = 1_000  # aliases of aliases make millions out of a few lines
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,6 @@ def between(low: float, high: float) -> Rule:
 def fraction() -> Rule:
     """A number from 0 up to, not including, 1."""
     return Rule(lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to less than 1")
-
-
-def number_above(low: float) -> Rule:
-    """A finite number greater than `low`."""
-    return Rule(
-        lambda value: type(value) in (int, float) and low < value < float("inf"), f"a number greater than {low}"
-    )
 
 
 def choice(*values: str | int) -> Rule:
@@ -147,6 +141,8 @@ def flatten(tree: Mapping[Any, Any], prefix: str = "", inside: tuple[int, ...] =
     if id(tree) in inside:
         raise InputError(f"{PARAMS_FILE}: {prefix.rstrip('.')}: contains itself (a YAML alias)")
     for key, value in tree.items():
+        if len(flat) > MOST_KEYS:
+            raise InputError(f"{PARAMS_FILE}: more than {MOST_KEYS:,} keys")
         if "." in str(key):
             raise InputError(f"{PARAMS_FILE}: {prefix}{key}: a key must have no dot; write it into its section")
         if isinstance(value, Mapping):

@@ -11,15 +11,11 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-IN_THE_WAY = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.EEXIST,
-)  # of a file that the error names
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+IN_THE_WAY = (  # of a file that the error names
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.EIO),
+)
 
 
 class InputError(Exception):
@@ -37,6 +33,9 @@ def run(main: Callable[[], None]) -> None:
     Bugs keep their traceback.
     """
     name = Path(sys.argv[0]).stem
+    # Either may have been closed before the start.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     _end_with_dvc()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the frame of Keras' summary

@@ -1,7 +1,7 @@
 """Class folders of pictures, as Keras' image_dataset_from_directory and torchvision's ImageFolder take them.
 
 Each picture is decoded once, to a temporary file from which its row goes to the training or the test set when all
-hashes are known. Rows are in the order of their hashes. So no output depends on the names of files or their order in
+hashes are known. Rows are in the order of their hashes. So no array depends on the names of files or their order in
 the file system, and the last rows, which the training holds back for validation, are not all of one class.
 """
 
@@ -14,11 +14,12 @@ from typing import IO
 import numpy as np
 
 from stages.images.decoding import strict_warnings
+from stages.running.outputs import write_csv
 from stages.running.process import InputError
 from stages.sources.layout import check_trained, find_pictures
 from stages.sources.options import Options
 from stages.sources.passes import Passes
-from stages.sources.raw import check_space, replacing_all, summary, write_header
+from stages.sources.raw import FILE_COLUMNS, check_space, replacing_raw, summary, write_header
 from stages.sources.splitting import held_back
 from stages.sources.tree import printable
 
@@ -28,7 +29,8 @@ LETTER_BYTES = 4  # of numpy's text
 def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
     """Decode the pictures of `source` to `raw`: all four arrays or none.
 
-    Images are uint8 (n, rows, cols), or (n, rows, cols, 3) for 3 channels; labels are text, the class folders' names.
+    Images are uint8 (n, rows, cols), or (n, rows, cols, 3) for 3 channels; labels are text, the class folders' names;
+    a table tells which file a row comes from.
 
     Returns:
         What it was taken for, and notes, a line each.
@@ -59,12 +61,16 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
             order = sorted(range(len(pictures)), key=lambda row: (digests[row], labels[row]))
             shape = size if channels == 1 else (*size, channels)
             counts = []
-            with replacing_all(raw) as partials:
+            files: list[dict[str, str | int]] = []
+            with replacing_raw(raw) as partials:
                 for name, side in (("train", False), ("test", True)):
                     numbers = [row for row in order if is_test[row] == side]
+                    names = [printable(Path(pictures[row].path).relative_to(source)) for row in numbers]
+                    files += [{"set": name, "row": row, "file": file} for row, file in enumerate(names)]
                     _write_rows(partials[f"x_{name}"], (len(numbers), *shape), rows, numbers)
                     np.save(partials[f"y_{name}"], np.array([labels[row] for row in numbers], f"<U{letters}"))
                     counts.append(len(numbers))
+                write_csv(partials["files"], FILE_COLUMNS, files)
     line = summary(what, *((count, *shape) for count in counts))
     return [f"{line} in {len(set(labels)):,} classes", *layout.notes, *passes.notes()]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from stages.images.decoding import MOST_PIXELS
 from stages.running.process import InputError, reason
-from stages.sources.raw import BLOCK_BYTES, Readable, Stream, check_streams, replacing_all, summary, write_header
+from stages.sources.raw import BLOCK_BYTES, Readable, Stream, check_streams, replacing_raw, summary, write_header
 from stages.sources.tree import open_inside, printable, some
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<set>train|test|t10k)-(?P<kind>images|labels)[-.]idx[0-9]-ubyte(\.gz)?")
@@ -50,7 +50,7 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> list[str]:
     with ExitStack() as stack:
         streams = {name: stack.enter_context(_open(source, found[name], DIMENSIONS[name[0]])) for name in USUAL}
         check_streams(streams, raw)
-        partials = stack.enter_context(replacing_all(raw))
+        partials = stack.enter_context(replacing_raw(raw))
         for name, stream in streams.items():
             with partials[name].open("wb") as output:
                 _write(stream, output, transposed and name[0] == "x")

@@ -1,18 +1,19 @@
-"""The four arrays that ingest writes, and what is checked before a byte of them is copied."""
+"""What ingest writes, four arrays and a table of files, and what is checked before a byte of them is copied."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
 
-from stages.running.outputs import replacing
+from stages.running.outputs import replacing_all, write_csv
 from stages.running.process import InputError, reason
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
+FILE_COLUMNS = ("set", "row", "file")
 BLOCK_BYTES = 1 << 20  # copied at a time
 
 
@@ -90,10 +91,15 @@ def check_space(raw: Path, needed: int) -> None:
 
 
 @contextmanager
-def replacing_all(raw: Path) -> Iterator[dict[str, Path]]:
-    """Yield a temporary path for each of the four by name; they become x_train.npy ... when the block succeeds."""
-    with ExitStack() as outputs:
-        yield {name: outputs.enter_context(replacing(raw / f"{name}.npy")) for name in NAMES}
+def replacing_raw(raw: Path) -> Iterator[dict[str, Path]]:
+    """Yield a temporary path for each of the four by name; they become x_train.npy ... when the block succeeds.
+
+    Beside them stands "files", a table of FILE_COLUMNS that says which file a row comes from. It has a header only:
+    sources of a file a row write theirs over it.
+    """
+    with replacing_all(*(raw / f"{name}.npy" for name in NAMES), raw / "files.csv") as partials:
+        write_csv(partials[-1], FILE_COLUMNS, [])
+        yield dict(zip((*NAMES, "files"), partials, strict=True))
 
 
 def write_header(output: IO[bytes], shape: Sequence[int]) -> None:

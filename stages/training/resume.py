@@ -1,10 +1,8 @@
 """The state of a training after its last finished epoch, kept outside the pipeline's outputs until it is done."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.running.locks import hold
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
@@ -70,22 +69,6 @@ class Backup:
         for name in (f"{key}.npz", f".partial-{key}.npz", f"{key}.lock"):
             (self.folder / name).unlink(missing_ok=True)
         lock.close()
-
-
-def hold(path: Path) -> IO[bytes] | None:
-    """Lock a file, made for the purpose, until it is closed or the process ends; None if another has locked it."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # another training has just removed the folder, or the lock
-            file = path.open("ab")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    return file
-            except BlockingIOError:
-                file.close()
-                return None
-            file.close()
 
 
 def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:
