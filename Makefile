@@ -59,7 +59,8 @@ bench: install  ## speed and memory beside plain Keras, as ratios
 bench-scale: install  ## speed and memory of each stage at 60,000 to 2,000,000 images: half an hour, 20 GB of disk
 	@python -m tests.bench_scale
 
-restore: install  ## bring back the results of the last commit after a failed run
+restore:  ## bring back the results of the last commit after a failed run
+	@command -v dvc >/dev/null || $(MAKE) install
 	@$(UNLOCK)
 	@git restore --source=HEAD --staged --worktree dvc.lock metrics
 	@dvc checkout --force --allow-missing
