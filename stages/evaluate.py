@@ -2,7 +2,8 @@
 
     python -m stages.evaluate --model models/cnn.h5 --images data/prepared/x_test.npy \\
         --labels data/prepared/y_test.npy --dataset data/prepared/dataset.json --findings data/prepared/findings.csv \\
-        --metrics metrics/test.json --predictions metrics/predictions.csv
+        --metrics metrics/test.json --errors metrics/errors.csv --classes metrics/classes.csv \\
+        --calibration metrics/calibration.csv
 """
 
 import argparse
@@ -23,24 +24,31 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True, help=".json that prepare wrote, with the classes' names")
     parser.add_argument("--findings", type=Path, required=True, help=".csv that prepare wrote, with the leaked images")
     parser.add_argument("--metrics", type=Path, required=True, help=".json to write")
-    parser.add_argument("--predictions", type=Path, required=True, help=".csv to write, a line an image")
+    parser.add_argument("--errors", type=Path, required=True, help=".csv to write, a line for each wrong answer")
+    parser.add_argument("--classes", type=Path, required=True, help=".csv to write, a line a class")
+    parser.add_argument("--calibration", type=Path, required=True, help=".csv to write, a line a range of confidence")
     args = parser.parse_args()
     params = read_params()
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
     from stages.arrays.prepared import open_prepared, read_dataset
-    from stages.evaluation.grading import PREDICTION, grade, leaked_rows, list_predictions
+    from stages.evaluation import tables
+    from stages.evaluation.grading import grade, leaked_rows
     from stages.network.inference import forward_function, predict_probabilities
     from stages.network.model_file import load_network
 
     images, labels = open_prepared(args.images, args.labels)
-    classes = read_dataset(args.dataset, labels.shape[1]).classes
+    names = read_dataset(args.dataset, labels.shape[1]).classes
     leaked = leaked_rows(args.findings, len(images))
     network = load_network(args.model, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images, watched=True)
-    with replacing_all(args.metrics, args.predictions) as (metrics, predictions):
-        write_json(metrics, grade(probabilities, labels, leaked))
-        write_csv(predictions, PREDICTION, list_predictions(probabilities, labels, classes))
+    counts = tables.count_classes(probabilities, labels)
+    written = replacing_all(args.metrics, args.errors, args.classes, args.calibration)
+    with written as (metrics, errors, classes, calibration):
+        write_json(metrics, grade(probabilities, labels, counts, leaked))
+        write_csv(errors, tables.ERROR, tables.list_errors(probabilities, labels, names))
+        write_csv(classes, tables.CLASS, tables.list_classes(counts, names))
+        write_csv(calibration, tables.BIN, tables.list_bins(probabilities, labels))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from stages import ingest, predict_sample, prepare, train
+from stages import gate, ingest, predict_sample, prepare, train
 from stages.network import runtime
 from stages.running import process
 from stages.running.params import PARAMS_FILE, Rule, flatten, load
@@ -28,6 +28,7 @@ RULES: dict[str, Rule] = {
     **train.PARAMS,
     **runtime.PARAMS,
     **predict_sample.PARAMS,
+    **gate.PARAMS,
 }
 
 

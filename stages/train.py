@@ -1,7 +1,7 @@
 """Stage 3, train: fit the CNN to the prepared training set.
 
     python -m stages.train --images data/prepared/x_train.npy --labels data/prepared/y_train.npy \\
-        --model models/cnn.h5 --history metrics/history.csv
+        --model models/cnn.h5 --metrics metrics/train.json --history metrics/history.csv
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 
 from stages.network.runtime import start_tensorflow
 from stages.running import process
-from stages.running.outputs import replacing_all, write_csv
+from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
 from stages.running.params import between, choice, fraction, list_of, read_params, whole
 
 PARAMS = {
@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
     parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
     parser.add_argument("--model", type=Path, required=True, help=".h5 to write")
-    parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line an epoch")
+    parser.add_argument("--metrics", type=Path, required=True, help=".json to write, of the validation rows")
+    parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line more after each epoch")
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
     args = parser.parse_args()
     params = read_params()
@@ -90,10 +91,12 @@ def main() -> None:
     epochs = params["train.epochs"]
     key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
-    history = training.run(epochs, backup)
-    with replacing_all(args.model, args.history) as (model, table):
+    for history in training.run(epochs, backup):
+        write_csv(args.history, list(history[0]), history)
+    last = {name: round(history[-1][name], DECIMALS) for name in ("val_accuracy", "val_loss")}
+    with replacing_all(args.model, args.metrics) as (model, metrics):
         save_network(network, model, learning_rate)
-        write_csv(table, list(history[0]), history)
+        write_json(metrics, last | {"val_n": len(training.validation_rows), "epochs": epochs})
     backup.remove()
 
 

@@ -54,7 +54,7 @@ def code_dependencies(stage: str) -> set[str]:
 
 def params_declared(stage: str) -> set[str]:
     """The keys that a stage declares, those of a whole section one by one."""
-    declared = stages()[stage]["params"]
+    declared = stages()[stage].get("params", [])
     keys = flatten(load(ROOT / "params.yaml"))
     return {key for key in keys if any(key == name or key.startswith(f"{name}.") for name in declared)}
 

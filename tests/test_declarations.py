@@ -23,7 +23,7 @@ from tests.declarations import (
 )
 from tests.project import ROOT, Project, md5
 
-STAGES = ["ingest", "prepare", "train", "evaluate", "predict-sample"]
+STAGES = ["ingest", "prepare", "train", "evaluate", "predict-sample", "report"]
 
 # Files of the project that a stage may touch besides what it declares: the parameters and the state of a training.
 BESIDES = {"params.yaml", ".resume"}
@@ -39,7 +39,7 @@ def resolved(path: str, values: dict[str, Any]) -> str:
     return str(values[path[2:-1]]) if path.startswith("${") else path
 
 
-def test_the_stages_are_the_five_of_the_readme() -> None:
+def test_the_stages_are_those_of_the_readme() -> None:
     assert list(stages()) == STAGES
 
 
@@ -70,16 +70,19 @@ def test_arrows_between_the_folders_of_stages_run_one_way_only() -> None:
         ("training", "train"),
         ("evaluation", "evaluate"),
         ("pictures", "predict-sample"),
+        ("figures", "report"),
     ],
 )
 def test_a_subject_is_of_one_stage_alone_so_that_an_edit_reruns_no_other(folder: str, stage: str) -> None:
     assert [name for name in STAGES if f"stages/{folder}" in stages()[name]["deps"]] == [stage]
 
 
-def test_every_file_of_the_code_is_in_a_folder_or_file_that_some_stage_declares_but_for_the_preflight() -> None:
+def test_every_file_of_the_code_is_of_some_stage_but_for_what_people_and_continuous_integration_run() -> None:
     declared = {dependency for stage in STAGES for dependency in code_dependencies(stage)}
     files = {str(path.relative_to(ROOT)) for path in (ROOT / "stages").rglob("*.py")}
-    assert {folder_of(file) for file in files} - declared == {"stages/preflight.py"}
+    assert {folder_of(file) for file in files} - declared == {
+        *("stages/preflight.py", "stages/compare.py", "stages/gate.py", "stages/report_page.py", "stages/comparison")
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -87,8 +90,8 @@ def test_the_parameters_that_a_stage_looks_up_are_exactly_those_it_declares(stag
     assert params_declared(stage) == params_in_code(module_of(stage))
 
 
-def test_every_parameter_reaches_a_stage() -> None:
-    declared = {key for stage in STAGES for key in params_declared(stage)}
+def test_every_parameter_reaches_a_stage_or_the_gate() -> None:
+    declared = {key for stage in STAGES for key in params_declared(stage)} | params_in_code("stages.gate")
     assert declared == flatten(load(ROOT / "params.yaml")).keys()
 
 
@@ -108,9 +111,9 @@ def test_every_path_in_a_command_is_declared_and_every_output_is_of_one_stage_al
     assert len(outputs) == len(set(outputs))
 
 
-def test_no_stage_but_evaluate_and_predict_sample_sees_the_prepared_test_set() -> None:
+def test_no_stage_before_evaluate_sees_the_prepared_test_set() -> None:
     seers = {stage for stage in STAGES if any("prepared/x_test" in path for path in stages()[stage]["deps"])}
-    assert seers <= {"evaluate", "predict-sample"}
+    assert seers <= {"evaluate", "predict-sample", "report"}
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to watch a run")
@@ -177,7 +180,7 @@ def test_dvc_lock_matches_the_committed_tree() -> None:
     for stage, content in locked.items():
         assert content["cmd"] == stages()[stage]["cmd"].strip(), stage
         recorded: dict[str, Any] = {}
-        for name, value in content["params"]["params.yaml"].items():
+        for name, value in content.get("params", {}).get("params.yaml", {}).items():
             keys = flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
             recorded |= keys
         assert recorded == {key: values[key] for key in params_declared(stage)}, stage

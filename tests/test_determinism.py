@@ -88,7 +88,7 @@ def train(project: Project, interop: int = 0, intraop: int = 0, **env: str) -> d
     """Train by hand under other conditions; returns the hashes of what came out."""
     arguments = (
         "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy "
-        "--model other/cnn.h5 --history other/history.csv --resume other/resume"
+        "--model other/cnn.h5 --metrics other/train.json --history other/history.csv --resume other/resume"
     )
     shutil.rmtree(project.root / "other", ignore_errors=True)
     command = ["python", "-c", DRIVER, str(interop), str(intraop), "stages.train", *arguments.split()]

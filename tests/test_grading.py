@@ -10,10 +10,12 @@ from stages.running.process import InputError
 
 start_tensorflow("avx2", "cpu")
 
-from stages.evaluation.grading import calibration_error, grade, leaked_rows, list_predictions, wilson_interval  # noqa: E402
+from stages.evaluation import tables  # noqa: E402
+from stages.evaluation.grading import calibration_error, grade, leaked_rows  # noqa: E402
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
 LABELS = np.eye(2, dtype=np.float32)[[0, 1, 1, 1]]
+COUNTS = tables.count_classes(PROBABILITIES, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,7 @@ LABELS = np.eye(2, dtype=np.float32)[[0, 1, 1, 1]]
     [(0.5, 100, 0.4038, 0.5962), (1.0, 10, 0.7225, 1.0), (0.0, 10, 0.0, 0.2775), (0.986, 10_000, 0.9835, 0.9881)],
 )
 def test_the_interval_is_that_of_wilson(share: float, n: int, low: float, high: float) -> None:
-    assert wilson_interval(share, n) == pytest.approx((low, high), abs=1e-4)
+    assert tables.wilson_interval(share, n) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
@@ -33,27 +35,53 @@ def test_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> 
 
 
 def test_metrics_are_flat_finite_numbers_with_n() -> None:
-    metrics = grade(PROBABILITIES, LABELS, np.array([], np.int64))
+    metrics = grade(PROBABILITIES, LABELS, COUNTS, np.array([], np.int64))
     assert metrics["accuracy"] == 0.75 and metrics["n"] == 4
     assert metrics["loss"] == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.7]).mean(), abs=1e-5)
     assert all(np.isfinite(value) for value in metrics.values())
 
 
-def test_predictions_list_every_image_with_its_classes_and_probability() -> None:
-    rows = list(list_predictions(PROBABILITIES, LABELS, [0, 1]))
-    assert [row["predicted"] for row in rows] == [0, 0, 1, 1] and [row["actual"] for row in rows] == [0, 1, 1, 1]
-    assert rows[1] == {"index": 1, "actual": 1, "predicted": 0, "probability": pytest.approx(0.6)}
-    named = list(list_predictions(PROBABILITIES, LABELS, ["cat", "dog"]))
-    assert [row["predicted"] for row in named] == ["cat", "cat", "dog", "dog"]
+def test_errors_are_counted_and_macro_f1_is_the_mean_over_the_classes_that_occur() -> None:
+    metrics = grade(PROBABILITIES, LABELS, COUNTS, np.array([], np.int64))
+    assert metrics["errors"] == 1
+    # class 0: precision 1/2, recall 1; class 1: precision 1, recall 2/3
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2, abs=1e-6)
+    probabilities, labels = (np.pad(array, ((0, 0), (0, 1))) for array in (PROBABILITIES, LABELS))  # a third class
+    counts = tables.count_classes(probabilities, labels)
+    assert grade(probabilities, labels, counts, np.array([], np.int64)) == metrics
+
+
+def test_only_wrong_answers_are_listed_with_their_classes_and_the_probability_of_the_answer() -> None:
+    rows = list(tables.list_errors(PROBABILITIES, LABELS, ["cat", "dog"]))
+    assert rows == [{"index": 1, "actual": "dog", "predicted": "cat", "probability": pytest.approx(0.6)}]
+
+
+def test_each_class_has_precision_recall_with_its_interval_f1_and_support() -> None:
+    cat, dog, owl = tables.list_classes(
+        tables.count_classes(*(np.pad(array, ((0, 0), (0, 1))) for array in (PROBABILITIES, LABELS))),
+        ["cat", "dog", "owl"],
+    )
+    assert (cat["class"], cat["precision"], cat["recall"], cat["support"]) == ("cat", 0.5, 1, 1)
+    assert (dog["precision"], dog["recall"], dog["f1"], dog["support"]) == (1, 2 / 3, 0.8, 3)
+    assert (dog["recall_low"], dog["recall_high"]) == tables.wilson_interval(2 / 3, 3)
+    assert owl == {**dict.fromkeys(tables.CLASS), "class": "owl", "support": 0}
+
+
+def test_calibration_bins_hold_every_image_once_with_mean_confidence_and_accuracy() -> None:
+    rows = list(tables.list_bins(PROBABILITIES, LABELS))
+    assert [row["n"] for row in rows] == [1, 1, 1, 1]
+    assert [row["confidence"] for row in rows] == pytest.approx([0.6, 0.7, 0.8, 0.9])
+    assert [row["accuracy"] for row in rows] == [0, 1, 1, 1]
+    assert (rows[0]["accuracy_low"], rows[0]["accuracy_high"]) == tables.wilson_interval(0, 1)
 
 
 def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\nleaked,test,1\n")
     leaked = leaked_rows(tmp_path / "f.csv", 4)
     assert leaked.tolist() == [1]
-    metrics = grade(PROBABILITIES, LABELS, leaked)
+    metrics = grade(PROBABILITIES, LABELS, COUNTS, leaked)
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
-    all_leaked = grade(PROBABILITIES, LABELS, np.arange(4))
+    all_leaked = grade(PROBABILITIES, LABELS, COUNTS, np.arange(4))
     assert all_leaked["n_unseen"] == 0 and "accuracy_unseen" not in all_leaked
 
 

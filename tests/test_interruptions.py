@@ -70,6 +70,8 @@ def test_killed_after_an_epoch_training_resumes_and_ends_with_the_same_bytes(
     dvc.wait()
     wait_for(lambda: trainers(project) == [], "the trainer to end with its DVC", 10)
     assert backups(project), "the training had ended before it was killed"
+    header, first, *_ = (project.root / "metrics/history.csv").read_text().splitlines()  # grows with every epoch
+    assert header.startswith("epoch,") and first.startswith("1,") and first.count(",") == header.count(",")
     run = project.run("dvc", "repro")
     assert run.returncode == 0, run.stderr
     assert "Resuming after epoch" in run.stdout
@@ -93,7 +95,8 @@ def test_two_trainings_at_once_with_other_parameters_both_end_well_and_leave_no_
     project: Project, undisturbed: dict[str, str], reproduced: Project
 ) -> None:
     """The shorter one ends, and clears up, while the longer one still writes its backups."""
-    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model {0}.h5 --history {0}.csv"
+    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model {0}.h5"
+    arguments += " --metrics {0}.json --history {0}.csv"
     project.set_param("train.epochs", LONG)
     longer = project.start("python", "-m", "stages.train", *arguments.format("longer").split())
     wait_for(lambda: bool(backups(project)), "the first finished epoch")
@@ -120,10 +123,11 @@ def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project
 
 
 def test_a_training_started_by_hand_outlives_the_shell_that_started_it(project: Project) -> None:
-    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model m.h5 --history h.csv"
+    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model m.h5"
+    arguments += " --metrics m.json --history h.csv"
     shell = project.start("sh", "-c", f"nohup python -m stages.train {arguments} & sleep 1000")
     wait_for(lambda: trainers(project) != [], "the trainer")
     shell.kill()
     shell.wait()
-    wait_for((project.root / "h.csv").exists, "the history of a training whose parent is dead")
+    wait_for((project.root / "m.h5").exists, "the model of a training whose parent is dead")
     wait_for(lambda: trainers(project) == [], "its end")

@@ -13,11 +13,12 @@ import pytest
 
 from stages.arrays import npy
 from stages.dataset import contact_sheet, findings
-from stages.dataset.contact_sheet import draw_contact_sheet, pick_rows, scale
+from stages.dataset.contact_sheet import TILE, draw_contact_sheet, pick_rows
 from stages.dataset.duplicates import NOWHERE, first_rows, repeated_hashes, row_hashes
 from stages.dataset.glyphs import centred_glyphs
 from stages.dataset.images import evenly_spaced
 from stages.dataset.look import Look, look_at
+from stages.drawing.tiles import tile
 from tests.project import ROOT
 
 Arrays = dict[str, np.ndarray]
@@ -425,7 +426,7 @@ def test_the_contact_sheet_ends_after_thirty_classes(tmp_path: Path) -> None:
     [((28, 28), (56, 56)), ((1, 8), (8, 64)), ((64, 48), (64, 48)), ((200, 100), (64, 32)), ((1000, 2), (64, 1))],
 )
 def test_samples_fit_their_tile_and_keep_their_aspect(shape: tuple[int, int], scaled: tuple[int, int]) -> None:
-    sample = scale(np.full(shape, 0.5), 1.0)
+    sample = tile(np.full(shape, 0.5), 1.0, TILE)
     assert sample.shape == (*scaled, 3) and (sample == 128).all()
 
 

@@ -34,10 +34,28 @@ def test_a_plain_keras_session_loads_the_model_and_agrees_with_metrics_and_predi
     assert metrics["accuracy"] == pytest.approx(plain["accuracy"], abs=1e-6)
     assert metrics["loss"] == pytest.approx(plain["loss"], abs=1e-4)
     assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
-    table = np.genfromtxt(reproduced.root / "metrics/predictions.csv", delimiter=",", names=True)
+    actual = np.load(reproduced.root / "data/raw/y_test.npy").tolist()
+    table = np.genfromtxt(reproduced.root / "metrics/errors.csv", delimiter=",", names=True)
     assert table.dtype.names == ("index", "actual", "predicted", "probability")
-    assert table["predicted"].astype(int).tolist() == plain["predicted"]
-    assert (table["actual"] == np.load(reproduced.root / "data/raw/y_test.npy")).all()
+    wrong = [(n, a, p) for n, (a, p) in enumerate(zip(actual, plain["predicted"], strict=True)) if a != p]
+    assert [tuple(int(row[name]) for name in table.dtype.names[:3]) for row in table] == wrong
+    assert metrics["errors"] == len(wrong) > 0
+
+
+def test_the_saved_model_is_graded_on_the_validation_rows_for_choosing_without_the_test_set(
+    reproduced: Project,
+) -> None:
+    metrics = json.loads((reproduced.root / "metrics/train.json").read_text())
+    last = (reproduced.root / "metrics/history.csv").read_text().splitlines()[-1].split(",")
+    assert metrics == {"val_accuracy": float(last[3]), "val_loss": float(last[4]), "val_n": 60, "epochs": 2}
+    script = (
+        "import keras, json, numpy as np; model = keras.models.load_model('models/cnn.h5');"
+        "x, y = (np.load(f'data/prepared/{a}_train.npy')[-60:] for a in 'xy');"
+        "print(json.dumps(model.evaluate(x, y, verbose=0)))"
+    )
+    loss, accuracy = json.loads(reproduced.run("python", "-c", script).stdout.splitlines()[-1])
+    assert metrics["val_loss"] == pytest.approx(loss, abs=1e-5)
+    assert metrics["val_accuracy"] == pytest.approx(accuracy, abs=1e-6)
 
 
 def test_it_learns_something_from_540_images(reproduced: Project) -> None:
@@ -79,20 +97,20 @@ def test_dvc_exp_run_with_other_epochs_reruns_training_and_what_follows(project:
     run = project.run("dvc", "exp", "run", "-S", "train.epochs=1", "-S", "train.learning_rate=1e-3")
     assert run.returncode == 0, run.stderr
     ran = [line.split("'")[1] for line in run.stdout.splitlines() if line.startswith("Running stage")]
-    assert ran == ["train", "evaluate", "predict-sample"]
+    assert ran == ["train", "evaluate", "predict-sample", "report"]
     assert len((project.root / "metrics/history.csv").read_text().splitlines()) == 2
 
 
 def test_channels_first_reruns_from_prepare_and_gives_the_same_weights(project: Project, reproduced: Project) -> None:
     project.set_param("prepare.image_data_format", "channels_first")
-    assert project.reproduce() == ["prepare", "train", "evaluate", "predict-sample"]
+    assert project.reproduce() == ["prepare", "train", "evaluate", "predict-sample", "report"]
     assert np.load(project.root / "data/prepared/x_test.npy").shape == (200, 1, 28, 28)
     weights = (
         "import keras, hashlib, sys; model = keras.models.load_model('models/cnn.h5');"
         "print(hashlib.sha256(b''.join(w.tobytes() for w in model.get_weights())).hexdigest())"
     )
     assert project.run("python", "-c", weights).stdout == reproduced.run("python", "-c", weights).stdout != ""
-    for name in ("test.json", "history.csv"):
+    for name in ("test.json", "history.csv", "errors.csv", "errors.png"):
         assert (project.root / "metrics" / name).read_bytes() == (reproduced.root / "metrics" / name).read_bytes()
 
 
@@ -170,9 +188,10 @@ def test_class_folders_of_colour_pictures_train_and_predict_with_their_names_in_
     run = project.run("dvc", "repro")
     assert run.returncode == 0, run.stderr
     assert "96 training and 24 test images of 32x32x3" in run.stdout
-    rows = list(csv.DictReader((project.root / "metrics/predictions.csv").open(newline="")))
-    assert {row["actual"] for row in rows} == {"red, bright", "green", "$b$"} and len(rows) == 24
-    assert sum(row["actual"] == row["predicted"] for row in rows) > 20
+    rows = list(csv.DictReader((project.root / "metrics/classes.csv").open(newline="")))
+    assert {row["class"]: row["support"] for row in rows} == {"red, bright": "8", "green": "8", "$b$": "8"}
+    metrics = json.loads((project.root / "metrics/test.json").read_text())
+    assert metrics["n"] == 24 and metrics["errors"] < 4
     look = json.loads((project.root / "metrics/data.json").read_text())
     assert look["train"]["classes"] == {"$b$": 32, "green": 32, "red, bright": 32} and look["leaked"] == 0
     assert json.loads((project.root / "metrics/prediction.json").read_text())["label"] in {

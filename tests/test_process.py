@@ -111,11 +111,18 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
     [
         ("ingest", "--raw raw", "nowhere.npz: no such file or folder (data.source in params.yaml)"),
         ("prepare", "--raw nowhere --prepared p --look l.json --sheet s.png", "nowhere/x_train.npy: no such file"),
-        ("train", "--images x.npy --labels y.npy --model m.h5 --history h.csv", "x.npy: no such file"),
+        ("train", "--images x.npy --labels y.npy --model m.h5 --metrics m.json --history h.csv", "x.npy: no such file"),
         (
             "evaluate",
-            "--model m --images x --labels y --dataset d --findings f --metrics m.json --predictions p.csv",
+            "--model m --images x --labels y --dataset d --findings f "
+            "--metrics m.json --errors e.csv --classes c.csv --calibration b.csv",
             "x: no such file",
+        ),
+        (
+            "report",
+            "--history h --metrics m --errors e --classes c --calibration b --images i --dataset d "
+            "--curves c.png --confusion f.png --recall r.png --reliability b.png --gallery g.png",
+            "h: no such file; `dvc repro` makes it",
         ),
         ("predict_sample", "a.png --model nowhere.h5", "nowhere.h5: no such file; `dvc repro` trains it"),
     ],
@@ -141,7 +148,7 @@ def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
         "-m",
         "stages.train",
         *["--images", "x", "--labels", "y"],
-        *["--model", "m", "--history", "h"],
+        *["--model", "m", "--metrics", "t", "--history", "h"],
     )
     (line,) = our_lines(ended.stderr)
     assert ended.returncode == 1 and line.startswith("preflight: requirements.lock: the packages of ")

@@ -1,24 +1,21 @@
 """The contact sheet: samples of each class side by side, to see at once how the data came in, and labelled as what."""
 
 import textwrap
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from stages.arrays.npy import Array, chunks
 from stages.dataset.images import evenly_spaced
-from stages.running.outputs import replacing
+from stages.drawing.canvas import WIDTH, new_figure, save_figure
+from stages.drawing.tiles import tile
 
 SAMPLES = 10  # of a class
 MOST_CLASSES = 30  # rows that are still one look
-WIDTH, MARGIN, NAMES, HEAD = 800, 10, 104, 34  # of the sheet, its edge, the column of names, the title, in pixels
+MARGIN, NAMES, HEAD = 10, 104, 34  # the sheet's edge, the column of names, the title, in pixels
 TILE, GAP = 64, 4  # for a sample, and between two
 LINE, LINES = 12, 2  # characters of a name that fit into the column, and how many lines
 FRAME = 170  # gray around a sample, so that black and white ones both show where they end
@@ -39,11 +36,10 @@ def draw_contact_sheet(
         classes: the name of each class, or its number where it has none.
         white: the value that is white; 0 is black.
     """
-    matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
     counts = np.bincount(labels, minlength=len(classes))
     shown = range(min(len(classes), MOST_CLASSES))
     height = HEAD + len(shown) * (TILE + GAP) + MARGIN
-    figure = Figure(figsize=(WIDTH / 100, height / 100), dpi=100)
+    figure = new_figure(WIDTH, height)
 
     def write(top: float, text: str, **style: Any) -> None:
         figure.text(MARGIN / WIDTH, 1 - top / height, text, parse_math=False, **style)
@@ -62,15 +58,13 @@ def draw_contact_sheet(
         write(below + 3, f"{count:,}" if count else "no image", va="top", fontsize=8.5, color=color)
         rows = pick_rows(labels, number, evenly_spaced(count, SAMPLES))
         for place, row in enumerate(rows):
-            sample = scale(images[row : row + 1][0], white)
+            sample = tile(images[row : row + 1][0], white, TILE)
             top = middle - sample.shape[0] // 2
             left = place * (TILE + GAP) + (TILE + GAP - sample.shape[1]) // 2
             strips[top - 1 : top + sample.shape[0] + 1, left - 1 : left + sample.shape[1] + 1] = FRAME
             strips[top : top + sample.shape[0], left : left + sample.shape[1]] = sample
     figure.figimage(strips, MARGIN + NAMES, 0, zorder=4)  # over what is too long of a name
-    with replacing(path) as partial, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
-        figure.savefig(partial, metadata={"Software": None})
+    save_figure(figure, path)
 
 
 def pick_rows(labels: NDArray[np.integer[Any]], number: int, places: Sequence[int]) -> list[int]:
@@ -83,20 +77,3 @@ def pick_rows(labels: NDArray[np.integer[Any]], number: int, places: Sequence[in
         rows += (found[inside] + chunk.start).tolist()
         before += len(found)
     return rows
-
-
-def scale(image: NDArray[Any], white: float) -> NDArray[np.uint8]:
-    """An image, (rows, cols) or (rows, cols, channels), as 8-bit colour, (h, w, 3), with h and w at most TILE.
-
-    A small one is enlarged a whole number of times, so that each pixel shows; a large one is averaged down.
-    """
-    pixels = (np.clip(image.astype(np.float64) / white, 0, 1) * 255 + 0.5).astype(np.uint8)
-    rows, cols = pixels.shape[:2]
-    channels = pixels.reshape(rows, cols, -1)
-    pixels = np.broadcast_to(channels[..., : 3 if channels.shape[2] >= 3 else 1], (rows, cols, 3))
-    longer = max(rows, cols)
-    if longer <= TILE:
-        times = TILE // longer
-        return pixels.repeat(times, axis=0).repeat(times, axis=1)
-    size = max(1, cols * TILE // longer), max(1, rows * TILE // longer)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, Image.Resampling.BOX))

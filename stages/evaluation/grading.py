@@ -1,32 +1,19 @@
-"""Grading predicted probabilities by the true labels."""
+"""Grading predicted probabilities by the true labels: the figures of a whole test set."""
 
 import csv
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.evaluation.tables import Counts, calibration_bins, f1_scores, wilson_interval
 from stages.network.inference import loss_and_accuracy
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError, reason
 
-Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
-CALIBRATION_BINS = 15
-PREDICTION = ("index", "actual", "predicted", "probability")
-
-
-def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share seen in n trials (Wilson 1927): sound also near 0 and 1."""
-    centre = share + Z_95**2 / (2 * n)
-    reach = Z_95 * (share * (1 - share) / n + Z_95**2 / (4 * n * n)) ** 0.5
-    scale = 1 + Z_95**2 / n
-    return (centre - reach) / scale, (centre + reach) / scale
-
 
 def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> float:
-    """The expected calibration error (Guo et al. 2017): how far confidence and accuracy lie apart, in 15 equal bins.
+    """The expected calibration error (Guo et al. 2017): how far confidence and accuracy lie apart, bin by bin.
 
     Args:
         probabilities: (n, classes).
@@ -35,19 +22,19 @@ def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.flo
     Returns:
         The mean over the images of |accuracy - confidence| of their bin, in [0, 1].
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels.argmax(axis=1)
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, correct - confidence, CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    _, confidences, hits = calibration_bins(probabilities, labels)
+    return float(np.abs(hits - confidences).sum() / len(labels))
 
 
 def grade(
-    probabilities: NDArray[np.float32], labels: NDArray[np.float32], leaked: NDArray[np.int64]
+    probabilities: NDArray[np.float32], labels: NDArray[np.float32], counts: Counts, leaked: NDArray[np.int64]
 ) -> dict[str, float]:
     """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images.
 
     Args:
+        probabilities: (n, classes).
+        labels: one-hot (n, classes).
+        counts: of the two.
         leaked: rows of images that the network was trained on; if there are any, the accuracy of the others, and their
             number, are told, too.
     """
@@ -59,24 +46,17 @@ def grade(
         "accuracy_high": high,
         "calibration_error": calibration_error(probabilities, labels),
         "loss": loss,
+        # Of the classes that occur, as labels or as answers: the others have none.
+        "macro_f1": float(np.nanmean(f1_scores(counts))),
     }
-    graded = {name: round(value, DECIMALS) for name, value in metrics.items()} | {"n": len(labels)}
+    errors = int(counts.support.sum() - counts.hits.sum())
+    graded = {name: round(value, DECIMALS) for name, value in metrics.items()} | {"errors": errors, "n": len(labels)}
     if len(leaked) > 0:
         unseen = np.delete(probabilities.argmax(axis=1) == labels.argmax(axis=1), leaked)
         graded["n_unseen"] = len(unseen)
         if len(unseen) > 0:
             graded["accuracy_unseen"] = round(float(unseen.mean()), DECIMALS)
     return graded
-
-
-def list_predictions(
-    probabilities: NDArray[np.float32], labels: NDArray[np.float32], classes: Sequence[int] | Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """For each image a row of PREDICTION: the probability is the one given to the predicted class."""
-    actual, predicted = labels.argmax(axis=1), probabilities.argmax(axis=1)
-    for index, (a, p) in enumerate(zip(actual, predicted, strict=True)):
-        values = (index, classes[a], classes[p], float(probabilities[index, p]))
-        yield dict(zip(PREDICTION, values, strict=True))
 
 
 def leaked_rows(findings: Path, n: int) -> NDArray[np.int64]:

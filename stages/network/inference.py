@@ -14,6 +14,7 @@ from stages.running.progress import progress
 
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
+GRADED_AT_ONCE = 10_000  # rows: the temporary arrays of more would be most of the memory
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
 
@@ -70,6 +71,10 @@ def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.flo
     Returns:
         The mean categorical cross-entropy in nats, and the share of images whose largest probability is the label's.
     """
-    loss = keras.losses.categorical_crossentropy(labels, probabilities)
-    accuracy = keras.metrics.categorical_accuracy(labels, probabilities)
-    return float(np.mean(loss, dtype=np.float64)), float(np.mean(accuracy, dtype=np.float64))
+    rows = [slice(start, start + GRADED_AT_ONCE) for start in range(0, len(labels), GRADED_AT_ONCE)]
+    measures = (keras.losses.categorical_crossentropy, keras.metrics.categorical_accuracy)
+    losses, hits = (
+        np.concatenate([np.asarray(measure(labels[part], probabilities[part])) for part in rows])
+        for measure in measures
+    )
+    return float(np.mean(losses, dtype=np.float64)), float(np.mean(hits, dtype=np.float64))

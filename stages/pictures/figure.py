@@ -1,17 +1,14 @@
 """The picture of one prediction: the steps on the way to it, side by side."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from stages.drawing.canvas import new_figure, save_figure, shorten
 from stages.pictures.sample import Sample
-from stages.running.outputs import replacing
 
 LONGEST_NAME = 20  # characters of a class's name
 LEVEL_NAME = 2  # of one that stands level below its bar
@@ -26,10 +23,9 @@ def draw_prediction(
     Args:
         prediction: of the sample, as `prediction.describe` gives it.
     """
-    matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
     rows, cols = sample.field.shape[:2]
     pictures: dict[str, NDArray[Any]] = {**sample.steps, f"what the network sees ({rows}x{cols})": sample.field}
-    figure = Figure(figsize=(3.2 * len(pictures) + 4.6, 3.8), dpi=100, layout="constrained")
+    figure = new_figure(320 * len(pictures) + 460, 380, layout="constrained")
     *frames, chart = figure.subplots(1, len(pictures) + 1, width_ratios=[*[1] * len(pictures), 1.6])
     for frame, (title, picture) in zip(frames, pictures.items(), strict=True):
         two_channels = picture.ndim == 3 and picture.shape[2] == 2
@@ -47,7 +43,7 @@ def draw_prediction(
     chart.set(xlabel="class", ylabel="probability", ylim=(0, 1.1))
     if len(shown) < len(classes):
         chart.set_xlabel(f"class (the {len(shown)} most probable of {len(classes):,})")
-    short = [f"{name[: LONGEST_NAME - 1]}…" if len(name) > LONGEST_NAME else name for name in names]
+    short = [shorten(name, LONGEST_NAME) for name in names]
     aslant = {"rotation": 45, "ha": "right"} if max(map(len, short)) > LEVEL_NAME else {}
     chart.set_xticks(range(len(shown)), short, parse_math=False, **aslant)
     chart.spines[["top", "right"]].set_visible(False)
@@ -57,6 +53,4 @@ def draw_prediction(
     if prediction["warning"]:
         title += f" - warning: {prediction['warning']}"
     figure.suptitle(title, color="tab:red" if prediction["warning"] else "black", parse_math=False)
-    with replacing(path) as partial, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
-        figure.savefig(partial, metadata={"Software": None})
+    save_figure(figure, path)

@@ -115,19 +115,35 @@ def read_params() -> Params:
 
 
 def load(path: Path) -> dict[Any, Any]:
-    """Read a YAML mapping with the parser that DVC reads it with: another could take `010` or `yes` for something else.
+    """Read a YAML mapping.
 
     Raises:
         InputError: the file is missing, is not YAML, or holds something else than a mapping.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> dict[Any, Any]:
+    """Parse a YAML mapping as DVC does: another parser could take `010` or `yes` for something else.
+
+    Args:
+        name: what to call the text where it is wrong.
+
+    Raises:
+        InputError: it is not YAML, or holds something else than a mapping.
+    """
     from ruamel.yaml import YAML  # here, so that a Python without it gets as far as the preflight's word on packages
 
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(text)
     except Exception as error:  # beside its own errors it raises whatever a constructor such as !!int stumbles over
-        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
+        raise InputError(f"{name}: cannot be read: {reason(error)}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: must be a mapping of sections such as `train:`, is {content!r}")
+        raise InputError(f"{name}: must be a mapping of sections such as `train:`, is {content!r}")
     return content
 
 

@@ -91,11 +91,12 @@ class Training:
             rows = self.training_rows[places]
             yield self.images[rows], self.labels[rows]
 
-    def run(self, epochs: int, backup: Backup) -> History:
+    def run(self, epochs: int, backup: Backup) -> Iterator[History]:
         """Train for `epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
 
-        Returns:
-            For each epoch its number, from 1, and what `run_epoch` returns.
+        Yields:
+            After each epoch, and where an earlier run has left off, the history so far: for each epoch its number, from
+            1, and what `run_epoch` returns.
         """
         history: History = []
         if (saved := backup.load()) is not None:
@@ -103,8 +104,9 @@ class Training:
             for variable, value in zip(self.variables, values, strict=True):
                 variable.assign(value)
             print(f"Resuming after epoch {len(history)}/{epochs}")
+            yield history
         for epoch in range(len(history) + 1, epochs + 1):
             print(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch)})
             backup.save(history, [variable.numpy() for variable in self.variables])
-        return history
+            yield history

@@ -1,0 +1,89 @@
+"""The project's files as they lie in the working tree, or in a commit."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.running.process import InputError
+
+WORKSPACE = "the workspace"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A commit, or the working tree.
+
+    name: what to call it: "the workspace", or how the user named the commit.
+    sha: the commit's full name; None for the workspace.
+    """
+
+    name: str
+    sha: str | None = None
+
+    def __str__(self) -> str:
+        """The name, and the short SHA of a commit unless it is in the name."""
+        short = (self.sha or "")[:10]
+        return self.name if self.name.startswith(short) else f"{self.name} ({short})"
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file of the project, or None if it is not there."""
+        if self.sha is None:
+            return Path(path).read_bytes() if Path(path).is_file() else None
+        shown = _git("cat-file", "blob", f"{self.sha}:./{path}")
+        return shown.stdout if shown.returncode == 0 else None
+
+    def subject(self) -> str:
+        """The first line of the commit's message."""
+        return _git("log", "-1", "--format=%s", self.sha or "HEAD").stdout.decode(errors="replace").strip()
+
+
+def find_revision(name: str) -> Revision:
+    """Look up a commit by what git knows it by: a branch, a tag, a SHA, HEAD~1.
+
+    Raises:
+        InputError: there is none, or this is no git repository; a shallow clone may only lack it.
+    """
+    found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") if not name.startswith("-") else None
+    if found is not None and found.returncode == 0:
+        return Revision(name, found.stdout.decode().strip())
+    if _git("rev-parse", "--git-dir").returncode != 0:
+        raise InputError(f"{Path.cwd()}: no git repository, must be one to compare with {name}")
+    if is_shallow():
+        raise InputError(f"{name}: not in this shallow clone; `git fetch --unshallow` brings the whole history")
+    raise InputError(f"{name}: git knows no such commit; must be a branch, a tag, a SHA or such as HEAD~1")
+
+
+def default_base() -> Revision | None:
+    """The last commit if the working tree differs from it, or else the one before; None where there is none."""
+    changed = _git("status", "--porcelain").stdout.strip()
+    name = "HEAD" if changed else "HEAD~1"
+    try:
+        return find_revision(name)
+    except InputError:
+        if is_shallow():
+            raise
+        return None
+
+
+def head() -> Revision | None:
+    """The commit that the working tree is based on; None before the first one."""
+    found = _git("rev-parse", "--verify", "--quiet", "HEAD")
+    return Revision("HEAD", found.stdout.decode().strip()) if found.returncode == 0 else None
+
+
+def is_shallow() -> bool:
+    """Whether this clone has only the last commits."""
+    return _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+
+
+def uncommitted(*paths: str) -> list[str]:
+    """Those of the project's files below `paths` that differ from the last commit, new ones included."""
+    lines = _git("status", "--porcelain", "-z", "--no-renames", "--", *paths).stdout.decode(errors="replace")
+    return [line[3:] for line in lines.split("\0") if line]
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True)
+    except FileNotFoundError as error:
+        raise InputError("git: no such program, must be installed to compare with commits") from error

@@ -1,0 +1,72 @@
+"""A comparison as text for a terminal, as Markdown, and as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.comparison.comparing import Comparison
+from stages.comparison.results import Error
+
+MOST_LISTED = 10  # images of a kind; JSON has all
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, for programs."""
+    pairs = comparison.pairs
+    low, high = pairs.interval
+    return {
+        **{
+            side: {"revision": str(results.revision), "accuracy": round(results.accuracy, 6)}
+            for side, results in (("a", comparison.a), ("b", comparison.b))
+        },
+        "n": pairs.n,
+        **{"both_right": pairs.both, "only_a_right": pairs.only_a, "only_b_right": pairs.only_b},
+        "both_wrong": pairs.neither,
+        "difference": round(pairs.difference, 6),
+        "difference_low": round(low, 6),
+        "difference_high": round(high, 6),
+        "exact_p": round(pairs.exact_p, 6),
+        "mid_p": round(pairs.mid_p, 6),
+        "smallest_difference": round(pairs.smallest_difference, 6),
+        "verdict": pairs.verdict,
+        "mended": _list_errors(comparison.mended),
+        "broken": _list_errors(comparison.broken),
+    }
+
+
+def _list_errors(errors: Mapping[int, Error]) -> list[dict[str, Any]]:
+    return [{"index": index, **vars(error)} for index, error in errors.items()]
+
+
+def as_text(comparison: Comparison) -> str:
+    """What a person reads in a terminal."""
+    pairs = comparison.pairs
+    low, high = pairs.interval
+    lines = [
+        f"A  {comparison.a.accuracy:.4f}  {comparison.a.revision}",
+        f"B  {comparison.b.accuracy:.4f}  {comparison.b.revision}",
+        "",
+        f"{pairs.n:,} test images  {'B right':>9}  {'B wrong':>9}",
+        f"A right{pairs.both:>{len(f'{pairs.n:,} test images') + 4},}  {pairs.only_a:>9,}",
+        f"A wrong{pairs.only_b:>{len(f'{pairs.n:,} test images') + 4},}  {pairs.neither:>9,}",
+        "",
+        f"B - A: {pairs.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
+        f"McNemar's test: exact p = {p_value(pairs.exact_p)}, mid-p = {p_value(pairs.mid_p)}: {pairs.verdict}",
+        f"the smallest significant difference: {pairs.smallest_difference:.4f}",
+    ]
+    for kind, told, errors in (
+        ("mended", "A said", comparison.mended),
+        ("broken", "B says", comparison.broken),
+    ):
+        lines += ["", f"{kind}: {len(errors)}"]
+        lines += [
+            f"  test image {index}: is {error.actual}, {told} {error.predicted} ({100 * error.probability:.1f} %)"
+            for index, error in list(errors.items())[:MOST_LISTED]
+        ]
+        if len(errors) > MOST_LISTED:
+            lines.append(f"  and {len(errors) - MOST_LISTED} more (--json lists all)")
+    return "\n".join(lines)
+
+
+def p_value(p: float) -> str:
+    """A p-value in three decimals, or "less than 0.001"."""
+    return f"{p:.3f}" if p >= 0.001 else "less than 0.001"

@@ -1,0 +1,1 @@
+"""What all pictures share that stages draw: the canvas and its file, and images as small tiles."""

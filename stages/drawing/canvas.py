@@ -1,0 +1,41 @@
+"""The canvas of a picture, and its PNG file: the same bytes on every machine."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from PIL import Image
+
+from stages.running.outputs import replacing
+
+DPI = 100
+CHART_COLORS = 64  # that a chart is saved with
+WIDTH = 800  # pixels: a page's or a pull request's column
+
+# Of Okabe and Ito (2008): told apart by the colour-blind, too.
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+GRAY = "#767676"  # still readable as text on white
+
+
+def new_figure(width: int, height: int, **options: Any) -> Figure:
+    """An empty figure of so many pixels; options are matplotlib's."""
+    matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
+    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, **options)
+
+
+def save_figure(figure: Figure, path: Path, colors: int | None = None) -> None:
+    """Write a figure as PNG, brought to at most so many colors, if given: a chart then takes a third of the bytes."""
+    with replacing(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
+        figure.savefig(partial, metadata={"Software": None})
+        if colors is not None:
+            picture = Image.open(partial).convert("RGB")
+            picture.quantize(colors, dither=Image.Dither.NONE).save(partial, optimize=True)
+
+
+def shorten(name: object, length: int) -> str:
+    """The name of a class in at most `length` characters."""
+    text = str(name)
+    return text if len(text) <= length else f"{text[: length - 1]}…"

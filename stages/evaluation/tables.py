@@ -1,0 +1,98 @@
+"""The tables that say more than a test set's accuracy: its errors, its classes, and how far confidence can be trusted.
+
+They are small, so that git keeps them, and hold all that the pictures and a comparison with another model need.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
+CALIBRATION_BINS = 15
+
+ERROR = ("index", "actual", "predicted", "probability")
+CLASS = ("class", "precision", "recall", "recall_low", "recall_high", "f1", "support")
+BIN = ("confidence", "accuracy", "accuracy_low", "accuracy_high", "n")
+
+
+class Counts(NamedTuple):
+    """How many images each class has, how often it is the answer, and how often rightly; each of shape (classes,)."""
+
+    support: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    hits: NDArray[np.int64]
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share seen in n trials (Wilson 1927): sound also near 0 and 1."""
+    centre = share + Z_95**2 / (2 * n)
+    reach = Z_95 * (share * (1 - share) / n + Z_95**2 / (4 * n * n)) ** 0.5
+    scale = 1 + Z_95**2 / n
+    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+
+
+def count_classes(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Counts:
+    """Count the images, of probabilities (n, classes) and one-hot labels (n, classes), class by class."""
+    actual, predicted = labels.argmax(axis=1), probabilities.argmax(axis=1)
+    chosen = (actual, predicted, actual[actual == predicted])
+    return Counts(*(np.bincount(numbers, minlength=labels.shape[1]) for numbers in chosen))
+
+
+def f1_scores(counts: Counts) -> NDArray[np.float64]:
+    """The harmonic mean of each class's precision and recall; NaN where it is neither a label nor an answer."""
+    occurs = counts.support + counts.answers
+    return np.divide(2 * counts.hits, occurs, out=np.full(len(occurs), np.nan), where=occurs > 0)
+
+
+def list_classes(counts: Counts, classes: Sequence[int] | Sequence[str]) -> Iterator[dict[str, Any]]:
+    """For each class a row of CLASS: recall with its 95 % interval, support the number of its images.
+
+    What would be a share of no images is None.
+    """
+    figures = zip(classes, f1_scores(counts).tolist(), *(each.tolist() for each in counts), strict=True)
+    for name, f1, support, answers, hits in figures:
+        low, high = wilson_interval(hits / support, support) if support else (None, None)
+        yield {
+            "class": name,
+            "precision": hits / answers if answers else None,
+            "recall": hits / support if support else None,
+            "recall_low": low,
+            "recall_high": high,
+            "f1": f1 if support or answers else None,
+            "support": support,
+        }
+
+
+def list_errors(
+    probabilities: NDArray[np.float32], labels: NDArray[np.float32], classes: Sequence[int] | Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """For each image that is predicted wrong a row of ERROR: the probability is the one given to the wrong answer."""
+    actual, predicted = labels.argmax(axis=1), probabilities.argmax(axis=1)
+    for index in np.flatnonzero(actual != predicted).tolist():
+        a, p = int(actual[index]), int(predicted[index])
+        yield dict(zip(ERROR, (index, classes[a], classes[p], float(probabilities[index, p])), strict=True))
+
+
+def calibration_bins(
+    probabilities: NDArray[np.float32], labels: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    """Sort the images by the probability of their answer into CALIBRATION_BINS equal bins of [0, 1].
+
+    Returns:
+        For each bin the number of images, the sum of those probabilities, and the number of right answers.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == labels.argmax(axis=1)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    return counts, np.bincount(bins, confidence, CALIBRATION_BINS), np.bincount(bins, correct, CALIBRATION_BINS)
+
+
+def list_bins(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
+    """For each calibration bin with images a row of BIN: mean confidence, and accuracy with its 95 % interval."""
+    for n, confidence, hits in zip(*(each.tolist() for each in calibration_bins(probabilities, labels)), strict=True):
+        if n > 0:
+            values = confidence / n, hits / n, *wilson_interval(hits / n, n), n
+            yield dict(zip(BIN, values, strict=True))

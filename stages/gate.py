@@ -1,0 +1,40 @@
+"""The gate of continuous integration: the results are those committed, and no worse than the base's; not a stage.
+
+    python -m stages.gate [BASE]
+
+It ends with 1 and a line for each reason when it stays shut: `gate` in params.yaml says when.
+"""
+
+import argparse
+
+from stages.running import process
+from stages.running.params import between, fraction, optional, read_params
+from stages.running.process import InputError
+
+PARAMS = {
+    "gate.accuracy": optional(fraction()),
+    "gate.level": between(0, 1),
+}
+
+
+def main() -> None:
+    """Check, as the command line and params.yaml say."""
+    parser = argparse.ArgumentParser(
+        description="Fail if results are stale, below the floor, or worse than the base's."
+    )
+    parser.add_argument("base", metavar="BASE", nargs="?", help="the commit to compare with; as `make report` if none")
+    args = parser.parse_args()
+    params = read_params()
+
+    from stages.comparison.gating import gate
+    from stages.comparison.revisions import default_base, find_revision
+
+    base = find_revision(args.base) if args.base else default_base()
+    passed, failed = gate(base, params["gate.accuracy"], params["gate.level"])
+    print("\n".join(f"gate: {line}" for line in passed))
+    if failed:
+        raise InputError("\n".join(failed))
+
+
+if __name__ == "__main__":
+    process.run(main)

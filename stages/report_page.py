@@ -1,0 +1,46 @@
+"""A report for people: the results of the working tree, beside those of a commit; `make report` runs it, no stage.
+
+python -m stages.report_page [BASE] [--html report.html] [--markdown report.md]
+"""
+
+import argparse
+from pathlib import Path
+
+from stages.running import process
+from stages.running.process import InputError
+
+
+def main() -> None:
+    """Write the report as the command line says."""
+    parser = argparse.ArgumentParser(description="Report the results of the working tree beside those of a commit.")
+    parser.add_argument(
+        "base",
+        metavar="BASE",
+        nargs="?",
+        help="a branch, tag or SHA; without one, the last commit, or the one before if nothing changed since",
+    )
+    parser.add_argument("--html", type=Path, default=Path("report.html"), help="page to write, pictures and all")
+    parser.add_argument("--markdown", type=Path, default=Path("report.md"), help="the same without pictures")
+    args = parser.parse_args()
+
+    from stages.comparison.page import collect
+    from stages.comparison.rendering import render
+    from stages.comparison.revisions import default_base, find_revision, is_shallow
+    from stages.running.outputs import replacing_all
+
+    base, missing = None, "there is no earlier commit"
+    try:
+        base = find_revision(args.base) if args.base else default_base()
+    except InputError as error:
+        if not is_shallow():
+            raise
+        missing = str(error)
+    context = collect(base, missing)
+    with replacing_all(args.html, args.markdown) as (html, markdown):
+        html.write_text(render("report.html.j2", **context), encoding="utf-8")
+        markdown.write_text(render("report.md.j2", **context), encoding="utf-8")
+    print(f"{args.html} and {args.markdown}: beside {base or f'no base: {missing}'}")
+
+
+if __name__ == "__main__":
+    process.run(main)
