@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 INSTALLED := .venv/.installed
 
-.PHONY: help install repro test lint verify bench bench-scale restore lock clean
+.PHONY: help install repro report test lint verify bench bench-scale restore lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,7 +38,7 @@ repro: install  ## run the stages whose inputs changed, then show the results
 	@echo
 	@echo "The results. (DVC skips a stage when its inputs are, byte for byte, those that the results"
 	@echo "at hand were made from: on a fresh clone they come with it. \`make verify\` makes all anew.)"
-	@dvc metrics show metrics/test.json
+	@dvc metrics show metrics/test.json metrics/train.json
 	@python -c 'import json; p = json.load(open("metrics/prediction.json")); \
 	  print("Predict: {predicted}\nLabel: {label}\nPicture: metrics/prediction.png".format(**p))'
 
@@ -49,6 +49,9 @@ lint: install  ## check style and types
 	@ruff check .
 	@ruff format --check .
 	@mypy stages tests
+
+report: install  ## write report.html and report.md: the results beside those of BASE (default: the last commit)
+	@python -m stages.report_page $${BASE:+"$$BASE"}
 
 verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1 limits, CPU=Haswell emulates
 	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(CPU),--cpu $(CPU))

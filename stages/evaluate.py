@@ -34,7 +34,7 @@ def main() -> None:
     from stages.arrays.prepared import open_prepared, read_dataset
     from stages.evaluation import tables
     from stages.evaluation.grading import grade, leaked_rows
-    from stages.network.inference import forward_function, predict_probabilities
+    from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
     from stages.network.model_file import load_network
 
     images, labels = open_prepared(args.images, args.labels)
@@ -42,13 +42,15 @@ def main() -> None:
     leaked = leaked_rows(args.findings, len(images))
     network = load_network(args.model, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images, watched=True)
-    counts = tables.count_classes(probabilities, labels)
+    answers = tables.read_answers(probabilities, labels)
+    counts = tables.count_classes(answers, len(names))
+    loss, _ = loss_and_accuracy(probabilities, labels)
     written = replacing_all(args.metrics, args.errors, args.classes, args.calibration)
     with written as (metrics, errors, classes, calibration):
-        write_json(metrics, grade(probabilities, labels, counts, leaked))
-        write_csv(errors, tables.ERROR, tables.list_errors(probabilities, labels, names))
+        write_json(metrics, grade(answers, counts, loss, leaked))
+        write_csv(errors, tables.ERROR, tables.list_errors(answers, names))
         write_csv(classes, tables.CLASS, tables.list_classes(counts, names))
-        write_csv(calibration, tables.BIN, tables.list_bins(probabilities, labels))
+        write_csv(calibration, tables.BIN, tables.list_bins(answers))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stages.network.runtime import start_tensorflow
 from stages.running.process import InputError
@@ -12,10 +13,18 @@ start_tensorflow("avx2", "cpu")
 
 from stages.evaluation import tables  # noqa: E402
 from stages.evaluation.grading import calibration_error, grade, leaked_rows  # noqa: E402
+from stages.network.inference import loss_and_accuracy  # noqa: E402
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)
 LABELS = np.eye(2, dtype=np.float32)[[0, 1, 1, 1]]
-COUNTS = tables.count_classes(PROBABILITIES, LABELS)
+ANSWERS = tables.read_answers(PROBABILITIES, LABELS)
+NONE_LEAKED = np.array([], np.int64)
+
+
+def graded(
+    answers: tables.Answers = ANSWERS, classes: int = 2, leaked: NDArray[np.int64] = NONE_LEAKED
+) -> dict[str, float]:
+    return grade(answers, tables.count_classes(answers, classes), 0.5, leaked)
 
 
 @pytest.mark.parametrize(
@@ -28,39 +37,35 @@ def test_the_interval_is_that_of_wilson(share: float, n: int, low: float, high: 
 
 def test_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
     # four bins with one image each: |1 - 0.9|, |0 - 0.6|, |1 - 0.8|, |1 - 0.7|
-    assert calibration_error(PROBABILITIES, LABELS) == pytest.approx((0.1 + 0.6 + 0.2 + 0.3) / 4, abs=1e-6)
+    assert calibration_error(ANSWERS) == pytest.approx((0.1 + 0.6 + 0.2 + 0.3) / 4, abs=1e-6)
     certain = np.eye(2, dtype=np.float32)[[0, 1]]
-    assert calibration_error(certain, certain) == 0
-    assert calibration_error(certain, certain[::-1]) == 1
+    assert calibration_error(tables.read_answers(certain, certain)) == 0
+    assert calibration_error(tables.read_answers(certain, certain[::-1])) == 1
 
 
 def test_metrics_are_flat_finite_numbers_with_n() -> None:
-    metrics = grade(PROBABILITIES, LABELS, COUNTS, np.array([], np.int64))
+    metrics = graded()
     assert metrics["accuracy"] == 0.75 and metrics["n"] == 4
-    assert metrics["loss"] == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.7]).mean(), abs=1e-5)
+    loss, accuracy = loss_and_accuracy(PROBABILITIES, LABELS)
+    assert loss == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.7]).mean(), abs=1e-5) and accuracy == 0.75
     assert all(np.isfinite(value) for value in metrics.values())
 
 
 def test_errors_are_counted_and_macro_f1_is_the_mean_over_the_classes_that_occur() -> None:
-    metrics = grade(PROBABILITIES, LABELS, COUNTS, np.array([], np.int64))
+    metrics = graded()
     assert metrics["errors"] == 1
     # class 0: precision 1/2, recall 1; class 1: precision 1, recall 2/3
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2, abs=1e-6)
-    probabilities, labels = (np.pad(array, ((0, 0), (0, 1))) for array in (PROBABILITIES, LABELS))  # a third class
-    counts = tables.count_classes(probabilities, labels)
-    assert grade(probabilities, labels, counts, np.array([], np.int64)) == metrics
+    assert graded(classes=3) == metrics  # a class that neither occurs nor is answered
 
 
 def test_only_wrong_answers_are_listed_with_their_classes_and_the_probability_of_the_answer() -> None:
-    rows = list(tables.list_errors(PROBABILITIES, LABELS, ["cat", "dog"]))
+    rows = list(tables.list_errors(ANSWERS, ["cat", "dog"]))
     assert rows == [{"index": 1, "actual": "dog", "predicted": "cat", "probability": pytest.approx(0.6)}]
 
 
 def test_each_class_has_precision_recall_with_its_interval_f1_and_support() -> None:
-    cat, dog, owl = tables.list_classes(
-        tables.count_classes(*(np.pad(array, ((0, 0), (0, 1))) for array in (PROBABILITIES, LABELS))),
-        ["cat", "dog", "owl"],
-    )
+    cat, dog, owl = tables.list_classes(tables.count_classes(ANSWERS, 3), ["cat", "dog", "owl"])
     assert (cat["class"], cat["precision"], cat["recall"], cat["support"]) == ("cat", 0.5, 1, 1)
     assert (dog["precision"], dog["recall"], dog["f1"], dog["support"]) == (1, 2 / 3, 0.8, 3)
     assert (dog["recall_low"], dog["recall_high"]) == tables.wilson_interval(2 / 3, 3)
@@ -68,7 +73,7 @@ def test_each_class_has_precision_recall_with_its_interval_f1_and_support() -> N
 
 
 def test_calibration_bins_hold_every_image_once_with_mean_confidence_and_accuracy() -> None:
-    rows = list(tables.list_bins(PROBABILITIES, LABELS))
+    rows = list(tables.list_bins(ANSWERS))
     assert [row["n"] for row in rows] == [1, 1, 1, 1]
     assert [row["confidence"] for row in rows] == pytest.approx([0.6, 0.7, 0.8, 0.9])
     assert [row["accuracy"] for row in rows] == [0, 1, 1, 1]
@@ -79,9 +84,9 @@ def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: P
     (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\nleaked,test,1\n")
     leaked = leaked_rows(tmp_path / "f.csv", 4)
     assert leaked.tolist() == [1]
-    metrics = grade(PROBABILITIES, LABELS, COUNTS, leaked)
+    metrics = graded(leaked=leaked)
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
-    all_leaked = grade(PROBABILITIES, LABELS, COUNTS, np.arange(4))
+    all_leaked = graded(leaked=np.arange(4))
     assert all_leaked["n_unseen"] == 0 and "accuracy_unseen" not in all_leaked
 
 

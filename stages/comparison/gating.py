@@ -47,6 +47,6 @@ def gate(base: Revision | None, floor: float | None, level: float) -> tuple[list
     check(
         pairs.worse_p > level,
         f"{METRICS}: accuracy {now.accuracy:.4f}, {pairs.difference:+.4f} from {base}: one-sided exact McNemar "
-        f"p = {p_value(pairs.worse_p)}, must be above gate.level = {level}",
+        f"p {p_value(pairs.worse_p)}, must be above gate.level = {level}",
     )
     return passed, failed

@@ -50,7 +50,7 @@ def as_text(comparison: Comparison) -> str:
         f"A wrong{pairs.only_b:>{len(f'{pairs.n:,} test images') + 4},}  {pairs.neither:>9,}",
         "",
         f"B - A: {pairs.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
-        f"McNemar's test: exact p = {p_value(pairs.exact_p)}, mid-p = {p_value(pairs.mid_p)}: {pairs.verdict}",
+        f"McNemar's test: exact p {p_value(pairs.exact_p)}, mid-p {p_value(pairs.mid_p)}: {pairs.verdict}",
         f"the smallest significant difference: {pairs.smallest_difference:.4f}",
     ]
     for kind, told, errors in (
@@ -68,5 +68,5 @@ def as_text(comparison: Comparison) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value in three decimals, or "less than 0.001"."""
-    return f"{p:.3f}" if p >= 0.001 else "less than 0.001"
+    """A p-value in three decimals: "= 0.043" or "< 0.001"."""
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"

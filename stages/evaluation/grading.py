@@ -1,4 +1,4 @@
-"""Grading predicted probabilities by the true labels: the figures of a whole test set."""
+"""Grading answers by the true labels: the figures of a whole test set."""
 
 import csv
 from pathlib import Path
@@ -6,53 +6,46 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluation.tables import Counts, calibration_bins, f1_scores, wilson_interval
-from stages.network.inference import loss_and_accuracy
+from stages.evaluation.tables import Answers, Counts, calibration_bins, f1_scores, wilson_interval
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError, reason
 
 
-def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> float:
+def calibration_error(answers: Answers) -> float:
     """The expected calibration error (Guo et al. 2017): how far confidence and accuracy lie apart, bin by bin.
 
-    Args:
-        probabilities: (n, classes).
-        labels: one-hot (n, classes).
-
     Returns:
-        The mean over the images of |accuracy - confidence| of their bin, in [0, 1].
+        The mean over the answers of |accuracy - confidence| of their bin, in [0, 1].
     """
-    _, confidences, hits = calibration_bins(probabilities, labels)
-    return float(np.abs(hits - confidences).sum() / len(labels))
+    _, confidences, hits = calibration_bins(answers)
+    return float(np.abs(hits - confidences).sum() / len(answers.actual))
 
 
-def grade(
-    probabilities: NDArray[np.float32], labels: NDArray[np.float32], counts: Counts, leaked: NDArray[np.int64]
-) -> dict[str, float]:
+def grade(answers: Answers, counts: Counts, loss: float, leaked: NDArray[np.int64]) -> dict[str, float]:
     """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images.
 
     Args:
-        probabilities: (n, classes).
-        labels: one-hot (n, classes).
-        counts: of the two.
+        counts: of the answers, class by class.
+        loss: the mean categorical cross-entropy.
         leaked: rows of images that the network was trained on; if there are any, the accuracy of the others, and their
             number, are told, too.
     """
-    loss, accuracy = loss_and_accuracy(probabilities, labels)
-    low, high = wilson_interval(accuracy, len(labels))
+    correct = answers.correct
+    n, accuracy = len(correct), float(correct.mean())
+    low, high = wilson_interval(accuracy, n)
     metrics = {
         "accuracy": accuracy,
         "accuracy_low": low,
         "accuracy_high": high,
-        "calibration_error": calibration_error(probabilities, labels),
+        "calibration_error": calibration_error(answers),
         "loss": loss,
         # Of the classes that occur, as labels or as answers: the others have none.
         "macro_f1": float(np.nanmean(f1_scores(counts))),
     }
-    errors = int(counts.support.sum() - counts.hits.sum())
-    graded = {name: round(value, DECIMALS) for name, value in metrics.items()} | {"errors": errors, "n": len(labels)}
+    graded = {name: round(value, DECIMALS) for name, value in metrics.items()}
+    graded |= {"errors": n - int(correct.sum()), "n": n}
     if len(leaked) > 0:
-        unseen = np.delete(probabilities.argmax(axis=1) == labels.argmax(axis=1), leaked)
+        unseen = np.delete(correct, leaked)
         graded["n_unseen"] = len(unseen)
         if len(unseen) > 0:
             graded["accuracy_unseen"] = round(float(unseen.mean()), DECIMALS)

@@ -17,6 +17,24 @@ CLASS = ("class", "precision", "recall", "recall_low", "recall_high", "f1", "sup
 BIN = ("confidence", "accuracy", "accuracy_low", "accuracy_high", "n")
 
 
+class Answers(NamedTuple):
+    """What the network says of n test images; each of shape (n,).
+
+    actual: the number of the image's class.
+    predicted: that of the class with the largest probability.
+    confidence: this probability.
+    """
+
+    actual: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Which answers are right."""
+        return self.actual == self.predicted
+
+
 class Counts(NamedTuple):
     """How many images each class has, how often it is the answer, and how often rightly; each of shape (classes,)."""
 
@@ -33,11 +51,15 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
 
 
-def count_classes(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Counts:
-    """Count the images, of probabilities (n, classes) and one-hot labels (n, classes), class by class."""
-    actual, predicted = labels.argmax(axis=1), probabilities.argmax(axis=1)
-    chosen = (actual, predicted, actual[actual == predicted])
-    return Counts(*(np.bincount(numbers, minlength=labels.shape[1]) for numbers in chosen))
+def read_answers(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Answers:
+    """The answers of probabilities (n, classes) to images with one-hot labels (n, classes)."""
+    return Answers(labels.argmax(axis=1), probabilities.argmax(axis=1), probabilities.max(axis=1))
+
+
+def count_classes(answers: Answers, classes: int) -> Counts:
+    """Count the images and the answers, class by class."""
+    chosen = (answers.actual, answers.predicted, answers.actual[answers.correct])
+    return Counts(*(np.bincount(numbers, minlength=classes) for numbers in chosen))
 
 
 def f1_scores(counts: Counts) -> NDArray[np.float64]:
@@ -65,34 +87,30 @@ def list_classes(counts: Counts, classes: Sequence[int] | Sequence[str]) -> Iter
         }
 
 
-def list_errors(
-    probabilities: NDArray[np.float32], labels: NDArray[np.float32], classes: Sequence[int] | Sequence[str]
-) -> Iterator[dict[str, Any]]:
+def list_errors(answers: Answers, classes: Sequence[int] | Sequence[str]) -> Iterator[dict[str, Any]]:
     """For each image that is predicted wrong a row of ERROR: the probability is the one given to the wrong answer."""
-    actual, predicted = labels.argmax(axis=1), probabilities.argmax(axis=1)
-    for index in np.flatnonzero(actual != predicted).tolist():
-        a, p = int(actual[index]), int(predicted[index])
-        yield dict(zip(ERROR, (index, classes[a], classes[p], float(probabilities[index, p])), strict=True))
+    for index in np.flatnonzero(~answers.correct).tolist():
+        actual, predicted, confidence = (each[index].item() for each in answers)
+        yield dict(zip(ERROR, (index, classes[actual], classes[predicted], confidence), strict=True))
 
 
-def calibration_bins(
-    probabilities: NDArray[np.float32], labels: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
-    """Sort the images by the probability of their answer into CALIBRATION_BINS equal bins of [0, 1].
+def calibration_bins(answers: Answers) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    """Sort the answers by their confidence into CALIBRATION_BINS equal bins of [0, 1].
 
     Returns:
-        For each bin the number of images, the sum of those probabilities, and the number of right answers.
+        For each bin the number of answers, the sum of their confidence, and the number of right ones.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels.argmax(axis=1)
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    return counts, np.bincount(bins, confidence, CALIBRATION_BINS), np.bincount(bins, correct, CALIBRATION_BINS)
+    confidence = answers.confidence.astype(np.float64)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    counts, confidences, hits = (
+        np.bincount(bins, weights, CALIBRATION_BINS) for weights in (None, confidence, answers.correct)
+    )
+    return counts, confidences, hits
 
 
-def list_bins(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
-    """For each calibration bin with images a row of BIN: mean confidence, and accuracy with its 95 % interval."""
-    for n, confidence, hits in zip(*(each.tolist() for each in calibration_bins(probabilities, labels)), strict=True):
+def list_bins(answers: Answers) -> Iterator[dict[str, Any]]:
+    """For each calibration bin with answers a row of BIN: mean confidence, and accuracy with its 95 % interval."""
+    for n, confidence, hits in zip(*(each.tolist() for each in calibration_bins(answers)), strict=True):
         if n > 0:
             values = confidence / n, hits / n, *wilson_interval(hits / n, n), n
             yield dict(zip(BIN, values, strict=True))

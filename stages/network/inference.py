@@ -1,7 +1,7 @@
 """The network in use: probabilities for many images, and how good they are."""
 
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import chain, pairwise
 
 import keras
 import numpy as np
@@ -55,11 +55,14 @@ def predict_probabilities(
     Raises:
         InputError: they are not all finite.
     """
-    batch_slices = [slice(n, n + BATCH_SIZE) for n in range(0, len(images) if rows is None else len(rows), BATCH_SIZE)]
-    batches: Iterator[NDArray[np.float32]] = (images[batch if rows is None else rows[batch]] for batch in batch_slices)
-    if watched:
-        batches = progress(batches, len(images) if rows is None else len(rows), "images", len)
-    probabilities = np.concatenate([forward(tf.constant(batch)).numpy() for batch in batches])
+    n = len(images) if rows is None else len(rows)
+    batches = [slice(start, min(start + BATCH_SIZE, n)) for start in range(0, n, BATCH_SIZE)]
+    parts = (forward(tf.constant(images[part if rows is None else rows[part]])).numpy() for part in batches)
+    first = next(parts)
+    probabilities = np.empty((n, *first.shape[1:]), first.dtype)  # filled, so that none is held twice
+    filled = zip(batches, chain([first], parts), strict=True)
+    for part, values in progress(filled, n, "images", lambda item: len(item[1])) if watched else filled:
+        probabilities[part] = values
     if not np.isfinite(probabilities).all():
         raise InputError("the model's outputs are not finite: its file is damaged, or training diverged")
     return probabilities
