@@ -39,6 +39,12 @@ def test_the_proof_that_is_shown_is_of_the_committed_lock() -> None:
     assert all(expected == found for _, expected, found in shown)
 
 
+def test_the_sweep_that_is_shown_begins_from_the_committed_run() -> None:
+    metrics = json.loads((ROOT / "metrics/train.json").read_text())
+    shown = re.search(r"^\| main +\| (\S+) +\| (\S+) +\|", README, re.MULTILINE)
+    assert shown and shown.groups() == (f"{metrics['val_accuracy']:.5g}", f"{metrics['val_loss']:.5g}")
+
+
 def test_every_make_target_that_is_named_exists_and_has_a_line_of_help() -> None:
     named = set(re.findall(r"`?make ([a-z-]+)", README)) - {"it"}
     help_text = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True).stdout
@@ -68,7 +74,12 @@ def test_every_command_runs_as_written(project: Project) -> None:
     from PIL import Image
 
     Image.new("L", (28, 28)).save(project.root / "photo.png")
-    places = {"/path/to/shared/folder": str(project.root.parent / "shared"), "/path/to/mine": "data/small.npz"}
+    project.env = {"GIT_COMMITTER_NAME": "test", "GIT_COMMITTER_EMAIL": "test@localhost"}
+    places = {
+        "/path/to/shared/folder": str(project.root.parent / "shared"),
+        "/path/to/mine": "data/small.npz",
+        "https://host/project.git": ".",
+    }
     for command in commands():
         if not command.startswith(NOT_RUN):
             for place, real in places.items():
