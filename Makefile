@@ -5,11 +5,14 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Packages and modules must be the locked ones and ours, wherever a user's Python looks otherwise.
 unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
+# What was typed, for the shell to read from the environment: neither make nor a shell may run what a name contains.
+override export BASE := $(value BASE)
+COMMIT = git rev-parse --quiet --verify --end-of-options
 # A DVC that was killed while it wrote this file leaves it empty, and then refuses every run.
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 INSTALLED := .venv/.installed
 
-.PHONY: help install repro report test lint verify bench bench-scale restore lock clean
+.PHONY: help install repro report test lint ci verify bench bench-scale restore lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -52,6 +55,18 @@ lint: install  ## check style and types
 
 report: install  ## write report.html and report.md: the results beside those of BASE (default: the last commit)
 	@python -m stages.report_page $${BASE:+"$$BASE"}
+
+ci: install  ## what continuous integration runs: lint, test, repro, a report and the gate; BASE=main compares with it
+	@test -z "$$BASE" || $(COMMIT) "$$BASE^{commit}" >/dev/null || \
+	  { printf 'make: BASE=%s: git knows no such commit here\n' "$$BASE" >&2; exit 1; }
+	@python -m stages.preflight
+	@env -u BASE -u MAKEFLAGS $(MAKE) --no-print-directory lint test # or each make that a test runs would have this BASE
+	@dvc repro
+	@dvc metrics show
+	@if commit=$$($(COMMIT) "$${BASE:-HEAD~1}^{commit}"); then \
+	  dvc params diff --md "$$commit"; dvc metrics diff --md "$$commit"; \
+	fi; \
+	set -- $${BASE:+"$$BASE"}; python -m stages.report_page "$$@" && python -m stages.gate "$$@"
 
 verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1 limits, CPU=Haswell emulates
 	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(CPU),--cpu $(CPU))

@@ -29,8 +29,8 @@ def main() -> None:
     from stages.comparison.gating import gate
     from stages.comparison.revisions import default_base, find_revision
 
-    base = find_revision(args.base) if args.base else default_base()
-    passed, failed = gate(base, params["gate.accuracy"], params["gate.level"])
+    base, missing = (find_revision(args.base), "") if args.base else default_base()
+    passed, failed = gate(base, missing, params["gate.accuracy"], params["gate.level"])
     print("\n".join(f"gate: {line}" for line in passed))
     if failed:
         raise InputError("\n".join(failed))

@@ -28,13 +28,12 @@ def main() -> None:
     from stages.comparison.revisions import default_base, find_revision, is_shallow
     from stages.running.outputs import replacing_all
 
-    base, missing = None, "there is no earlier commit"
     try:
-        base = find_revision(args.base) if args.base else default_base()
+        base, missing = (find_revision(args.base), "") if args.base else default_base()
     except InputError as error:
         if not is_shallow():
             raise
-        missing = str(error)
+        base, missing = None, str(error)
     context = collect(base, missing)
     with replacing_all(args.html, args.markdown) as (html, markdown):
         html.write_text(render("report.html.j2", **context), encoding="utf-8")

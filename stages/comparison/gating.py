@@ -7,11 +7,12 @@ from stages.comparison.wording import p_value
 from stages.running.process import InputError
 
 
-def gate(base: Revision | None, floor: float | None, level: float) -> tuple[list[str], list[str]]:
+def gate(base: Revision | None, missing: str, floor: float | None, level: float) -> tuple[list[str], list[str]]:
     """Check the results of the working tree.
 
     Args:
         base: to compare with; if there is none, or its results cannot be compared, that is said, and passes.
+        missing: why there is none.
         floor: the least accuracy, or None.
         level: the p-value from which on a loss of accuracy counts as chance (McNemar's test, exact and one-sided).
 
@@ -37,7 +38,7 @@ def gate(base: Revision | None, floor: float | None, level: float) -> tuple[list
             now.accuracy >= floor, f"{METRICS}: accuracy {now.accuracy:.4f}, must be at least gate.accuracy = {floor}"
         )
     if base is None:
-        check(True, "not compared: there is no earlier commit")
+        check(True, f"not compared: {missing}")
         return passed, failed
     try:
         pairs = compare(read_results(base), now).pairs

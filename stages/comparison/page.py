@@ -48,7 +48,7 @@ class Row:
     difference: str
 
 
-def collect(base: Revision | None, missing: str | None = None) -> dict[str, Any]:
+def collect(base: Revision | None, missing: str) -> dict[str, Any]:
     """Collect what the report's templates show.
 
     Args:

@@ -53,16 +53,13 @@ def find_revision(name: str) -> Revision:
     raise InputError(f"{name}: git knows no such commit; must be a branch, a tag, a SHA or such as HEAD~1")
 
 
-def default_base() -> Revision | None:
-    """The last commit if the working tree differs from it, or else the one before; None where there is none."""
+def default_base() -> tuple[Revision | None, str]:
+    """The last commit if the working tree differs from it, or else the one before; or None, and why there is none."""
     changed = _git("status", "--porcelain").stdout.strip()
-    name = "HEAD" if changed else "HEAD~1"
     try:
-        return find_revision(name)
-    except InputError:
-        if is_shallow():
-            raise
-        return None
+        return find_revision("HEAD" if changed else "HEAD~1"), ""
+    except InputError as error:
+        return None, str(error) if is_shallow() else "there is no earlier commit"
 
 
 def head() -> Revision | None:
