@@ -69,12 +69,12 @@ def main() -> None:
         filters=params["model.filters"],
         kernel_size=params["model.kernel_size"],
         pool_size=params["model.pool_size"],
-        conv_dropout=float(params["model.conv_dropout"]),
+        conv_dropout=params["model.conv_dropout"],
         dense_units=params["model.dense_units"],
-        dense_dropout=float(params["model.dense_dropout"]),
+        dense_dropout=params["model.dense_dropout"],
     )
     network.summary()
-    learning_rate = float(params["train.learning_rate"])
+    learning_rate = params["train.learning_rate"]
     training = Training(
         network,
         images,

@@ -30,6 +30,19 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, mnist: dict[str, np.nda
     return project
 
 
+@pytest.fixture(scope="session")
+def changed(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same after an experiment with other parameters that gives a worse model, and a commit. Not to be changed."""
+    root = tmp_path_factory.mktemp("changed")
+    project = Project(Path(shutil.copytree(reproduced.root, root / "project", symlinks=True)))
+    values = ("train.epochs=1", "train.learning_rate=1e-3", "model.filters=[4,4]", "model.conv_dropout=0")
+    run = project.run("dvc", "exp", "run", *(word for value in values for word in ("-S", value)))
+    assert run.returncode == 0, run.stderr
+    (root / "log").write_text(run.stdout)
+    project.commit("Fewer filters <b>& | `x`")
+    return project
+
+
 @pytest.fixture
 def project(reproduced: Project, tmp_path: Path) -> Project:
     """A copy of the reproduced project, DVC's cache included, for one test to change."""

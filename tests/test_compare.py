@@ -20,6 +20,7 @@ from stages.comparison.results import Results
 from stages.comparison.revisions import Revision
 from stages.running.process import InputError
 from tests.project import Project
+from tests.test_process import our_lines
 
 # Everything that the report says of two models, from the models and the arrays alone.
 RECOMPUTED = """
@@ -85,18 +86,6 @@ def test_the_smallest_difference_is_the_first_that_is_significant() -> None:
 def test_the_gates_test_is_one_sided() -> None:
     assert Pairs(880, 19, 9, 92).worse_p < 0.05 < Pairs(880, 19, 9, 92).exact_p
     assert Pairs(880, 9, 19, 92).worse_p > 0.95
-
-
-@pytest.fixture(scope="module")
-def changed(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with two commits that differ in model.filters. Not to be changed: see `copy`."""
-    project = Project(
-        Path(shutil.copytree(reproduced.root, tmp_path_factory.mktemp("changed") / "project", symlinks=True))
-    )
-    project.set_param("model.filters", [4, 4])
-    project.reproduce()
-    project.commit("Fewer filters <b>& | `x`")
-    return project
 
 
 @pytest.fixture
@@ -179,8 +168,9 @@ def test_results_on_other_test_images_are_not_compared() -> None:
 def test_what_cannot_be_compared_is_one_line(copy: Project) -> None:
     def said(*arguments: str) -> str:
         run = copy.run("python", "-m", "stages.compare", *arguments)
-        assert run.returncode == 1 and run.stderr.count("\n") == 1, run.stderr
-        return run.stderr
+        (line,) = our_lines(run.stderr)
+        assert run.returncode == 1
+        return line
 
     assert "no-such: git knows no such commit; must be a branch, a tag, a SHA" in said("no-such")
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
@@ -233,8 +223,10 @@ def test_every_metric_of_the_report_is_recomputed_from_the_models(
 
 def test_the_report_names_what_changed_and_nothing_else(report: dict[str, str], changed: Project) -> None:
     text = report["md"]
-    assert "| model.filters | \\[32, 16\\] | \\[4, 4\\] |" in text
-    assert "| train | model.filters | metrics/history.csv, metrics/train.json, models/cnn.h5 |" in text
+    assert "| model.filters | \\[32, 16\\] | \\[4, 4\\] |\n| train.epochs | 2 | 1 |\n" in text
+    assert (
+        "| train | model.conv\\_dropout, model.filters, train.epochs | metrics/history.csv, metrics/train.json" in text
+    )
     changed_section = text.partition("## What changed")[2].partition("##")[0]
     assert "ingest" not in changed_section and "prepare" not in changed_section
     for revision in ("HEAD", "HEAD~1"):
@@ -343,5 +335,5 @@ def test_results_that_are_not_committed_are_reported_beside_the_last_commit_and_
     assert "with changes that are not committed" in text
     assert "| predict.index | 0 | 3 |" in text and "| predict-sample | predict.index |" in text
     ended = gate(copy, "HEAD")
-    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert ended.returncode == 1 and len(our_lines(ended.stderr)) == 1
     assert "gate: dvc.lock, metrics/prediction.json, metrics/prediction.png: not as committed" in ended.stderr

@@ -118,6 +118,7 @@ def test_the_check_above_can_fail_four_intra_op_threads_give_another_model(proje
     assert train(project, intraop=4, LD_PRELOAD=eight_cores)["cnn.h5"] != expected(project)["cnn.h5"]
 
 
+@pytest.mark.slow
 def test_another_user_place_and_hostile_settings_on_one_core_give_the_same_bytes(
     project: Project, reproduced: Project, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def undisturbed(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["trainer", "dvc"])
 def test_killed_after_an_epoch_training_resumes_and_ends_with_the_same_bytes(
     project: Project, undisturbed: dict[str, str], victim: str
@@ -79,6 +80,7 @@ def test_killed_after_an_epoch_training_resumes_and_ends_with_the_same_bytes(
     assert not (project.root / ".resume").exists()
 
 
+@pytest.mark.slow
 def test_a_backup_of_other_parameters_is_not_used(project: Project, reproduced: Project) -> None:
     project.set_param("train.epochs", LONG)
     dvc = start_until_the_first_backup(project)
@@ -91,6 +93,7 @@ def test_a_backup_of_other_parameters_is_not_used(project: Project, reproduced: 
     assert project.digests() == reproduced.digests()
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_with_other_parameters_both_end_well_and_leave_no_backup(
     project: Project, undisturbed: dict[str, str], reproduced: Project
 ) -> None:

@@ -93,14 +93,14 @@ def test_another_sample_reruns_predict_sample_alone(project: Project) -> None:
     assert json.loads((project.root / "metrics/prediction.json").read_text())["label"] == 1
 
 
-def test_dvc_exp_run_with_other_epochs_reruns_training_and_what_follows(project: Project) -> None:
-    run = project.run("dvc", "exp", "run", "-S", "train.epochs=1", "-S", "train.learning_rate=1e-3")
-    assert run.returncode == 0, run.stderr
-    ran = [line.split("'")[1] for line in run.stdout.splitlines() if line.startswith("Running stage")]
+def test_dvc_exp_run_with_other_parameters_reruns_training_and_what_follows(changed: Project) -> None:
+    lines = (changed.root.parent / "log").read_text().splitlines()
+    ran = [line.split("'")[1] for line in lines if line.startswith("Running stage")]
     assert ran == ["train", "evaluate", "predict-sample", "report"]
-    assert len((project.root / "metrics/history.csv").read_text().splitlines()) == 2
+    assert len((changed.root / "metrics/history.csv").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_channels_first_reruns_from_prepare_and_gives_the_same_weights(project: Project, reproduced: Project) -> None:
     project.set_param("prepare.image_data_format", "channels_first")
     assert project.reproduce() == ["prepare", "train", "evaluate", "predict-sample", "report"]
@@ -171,6 +171,7 @@ def test_make_repro_stops_at_bad_params_with_all_problems_before_any_stage(proje
     assert "preflight: params.yaml: train.epochs = -3: must be a whole number from 1 to 10000" in run.stderr
 
 
+@pytest.mark.slow
 def test_class_folders_of_colour_pictures_train_and_predict_with_their_names_in_every_output(
     project: Project, tmp_path: Path
 ) -> None:

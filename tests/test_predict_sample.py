@@ -77,6 +77,7 @@ def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(proj
     assert np.allclose(light["probabilities"], dark["probabilities"], atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_sample_alone(
     project: Project, pictures: Path
 ) -> None:
@@ -112,11 +113,6 @@ def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Proje
 def test_a_reader_that_goes_away_is_no_bug(project: Project, pictures: Path) -> None:
     run = project.run("bash", "-c", f"python -m stages.predict_sample '{pictures}' '{pictures}' | head -0")
     assert "Traceback" not in run.stderr
-
-
-def test_other_preprocessing_reruns_predict_sample_alone(project: Project) -> None:
-    project.set_param("predict.preprocessing", "plain")
-    assert project.reproduce() == ["predict-sample"]
 
 
 def test_a_sample_that_is_not_there_is_one_clear_line(project: Project) -> None:

@@ -32,7 +32,7 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(scope="module", params=["folder", "s3"])
+@pytest.fixture(scope="module", params=["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def pushed(
     request: pytest.FixtureRequest, reproduced: Project, s3: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
@@ -80,6 +80,7 @@ def test_the_model_is_fetched_by_its_name_or_its_path_without_a_clone(pushed: Pr
     assert digests == {md5(pushed.root / "models/cnn.h5")}
 
 
+@pytest.mark.slow
 def test_a_remote_out_of_reach_fails_the_push_and_no_run(project: Project) -> None:
     project.env = CREDENTIALS
     run_all(

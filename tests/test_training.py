@@ -132,6 +132,16 @@ def test_global_random_state_does_not_reach_the_training(tmp_path: Path) -> None
     assert results[0] == results[1]
 
 
+def test_whole_numbers_where_fractions_are_meant_give_the_same_bytes(tmp_path: Path) -> None:
+    """DVC sees no difference, but Keras refuses a rate of 1, and writes other bytes for a dropout of 0."""
+    for name, one, zero in (("whole", 1, 0), ("fraction", 1.0, 0.0)):
+        model = network(conv_dropout=zero, dense_dropout=zero)
+        training = Training(model, IMAGES[:20], LABELS[:20], **{**TRAINING, "learning_rate": one})
+        training.run_epoch(1)
+        save_network(model, tmp_path / f"{name}.h5", one)
+    assert (tmp_path / "whole.h5").read_bytes() == (tmp_path / "fraction.h5").read_bytes()
+
+
 def test_another_seed_gives_another_model(tmp_path: Path) -> None:
     first, second = network(), network()
     list(Training(first, IMAGES, LABELS, **TRAINING).run(1, Backup(tmp_path / "1", "k")))

@@ -43,10 +43,10 @@ def build_network(
         if fits:
             network.add(layers.MaxPooling2D(pool_size, name=f"pool_{number}"))
             size = (size - kernel_size + 1) // pool_size
-    network.add(layers.Dropout(conv_dropout, name="conv_dropout"))
+    network.add(layers.Dropout(float(conv_dropout), name="conv_dropout"))
     network.add(layers.Flatten(name="flatten"))
     network.add(layers.Dense(dense_units, activation="relu", name="dense"))
-    network.add(layers.Dropout(dense_dropout, name="dense_dropout"))
+    network.add(layers.Dropout(float(dense_dropout), name="dense_dropout"))
     network.add(layers.Dense(classes, name="logits"))
     network.add(layers.Activation("softmax", name="probabilities"))
     return network

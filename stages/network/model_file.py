@@ -17,7 +17,7 @@ def save_network(network: keras.Sequential, path: Path, learning_rate: float) ->
     The optimizer is a fresh one: training is over, and its moments would triple the file. Its name is given, since
     Keras would count up from "adam". The file is made in memory: on a full disk HDF5 fails in too many ways.
     """
-    optimizer = keras.optimizers.Adam(learning_rate, name="adam")
+    optimizer = keras.optimizers.Adam(float(learning_rate), name="adam")
     network.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     with h5py.File(path.name, "w", driver="core", backing_store=False) as memory:
         save_model_to_hdf5(network, memory)

@@ -54,7 +54,7 @@ class Training:
         self.network, self.images, self.labels = network, images, labels
         self.seed, self.batch_size = seed, batch_size
         self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
-        optimizer = keras.optimizers.Adam(learning_rate)
+        optimizer = keras.optimizers.Adam(float(learning_rate))
         optimizer.build(network.trainable_variables)
         self.variables = [*network.variables, *optimizer.variables]
         self._step = sharded_step(network, optimizer, shards)
