@@ -96,7 +96,7 @@ def write_pictures(source: Path, folder: Path) -> None:
 
 
 def run_stages(project: Project, source: Path, count: int, group: Path | None = None) -> dict[str, Cost | None]:
-    """Run all five stages one after the other, each in a process of its own; print a line for each.
+    """Run all stages one after the other, each in a process of its own; print a line for each.
 
     Args:
         count: training images; the test images are a sixth of them more.
