@@ -25,7 +25,7 @@ from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
 from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
-from stages.training.step import seed_dropout, sharded_step  # noqa: E402
+from stages.training.step import seed_layers, sharded_step  # noqa: E402
 
 MODEL: dict[str, Any] = {
     "filters": [4, 4],
@@ -153,7 +153,7 @@ def test_dropout_masks_differ_between_epochs_and_between_layers() -> None:
     model = network()
     states = []
     for epoch in (1, 2):
-        seed_dropout(model, 7, epoch)
+        seed_layers(model, 7, epoch)
         states += [tuple(layer.seed_generator.state.numpy()) for layer in model.layers if "dropout" in layer.name]
     assert len(set(states)) == 4
 

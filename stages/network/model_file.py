@@ -11,7 +11,7 @@ from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
 
-def save_network(network: keras.Sequential, path: Path, learning_rate: float) -> None:
+def save_network(network: keras.Model, path: Path, learning_rate: float) -> None:
     """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
 
     The optimizer is a fresh one: training is over, and its moments would triple the file. Its name is given, since

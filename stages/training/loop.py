@@ -14,7 +14,7 @@ from stages.network.inference import forward_function, loss_and_accuracy, predic
 from stages.running.process import InputError
 from stages.training.resume import Backup
 from stages.training.rows import ahead, epoch_batches, split_rows
-from stages.training.step import seed_dropout, sharded_step
+from stages.training.step import seed_layers, sharded_step
 
 History = list[dict[str, float]]
 
@@ -28,7 +28,7 @@ class Training:
 
     def __init__(
         self,
-        network: keras.Sequential,
+        network: keras.Model,
         images: NDArray[np.float32] | Rows,
         labels: NDArray[np.float32],
         *,
@@ -69,7 +69,7 @@ class Training:
         Raises:
             InputError: the loss is not finite any more.
         """
-        seed_dropout(self.network, self.seed, epoch)
+        seed_layers(self.network, self.seed, epoch)
         steps = -(-len(self.training_rows) // self.batch_size)
         figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
         progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2, stateful_metrics=figures)

@@ -1,0 +1,161 @@
+"""Other stock Keras networks than ours train right, since editing stages/network is what people do first."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.network.runtime import start_tensorflow
+from stages.running.process import InputError
+
+start_tensorflow("avx2", "cpu")
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from keras import layers, regularizers  # noqa: E402
+
+from stages.network.model_file import load_network, save_network  # noqa: E402
+from stages.training.loop import Training  # noqa: E402
+from stages.training.step import seed_layers, sharded_step  # noqa: E402
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((23, 8, 8, 1), np.float32)  # 3 shards of 8, 8 and 7
+LABELS = np.eye(3, dtype=np.float32)[RNG.integers(3, size=23)]
+
+
+def sequential(*middle: keras.layers.Layer) -> keras.Model:
+    return keras.Sequential([layers.Input((8, 8, 1)), *middle, layers.Dense(3, activation="softmax")])
+
+
+def regularized() -> keras.Model:
+    convolution = layers.Conv2D(4, 3, activation="relu", kernel_regularizer=regularizers.L2(0.5))
+    return sequential(convolution, layers.Flatten(), layers.Dense(4, bias_regularizer="l1", kernel_regularizer="l1l2"))
+
+
+def separable() -> keras.Model:
+    return sequential(layers.SeparableConv2D(4, 3, activation="relu"), layers.GlobalAveragePooling2D())
+
+
+def residual() -> keras.Model:
+    image = layers.Input((8, 8, 1))
+    first = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    second = layers.Conv2D(4, 3, padding="same")(first)
+    pooled = layers.GlobalMaxPooling2D()(layers.Activation("relu")(layers.Add()([first, second])))
+    return keras.Model(image, layers.Dense(3, activation="softmax")(pooled))
+
+
+def nested() -> keras.Model:
+    return sequential(separable(), layers.Reshape((3, 1)), layers.LSTM(4), layers.LayerNormalization())
+
+
+def normalized() -> keras.Model:
+    return sequential(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalAveragePooling2D())
+
+
+def random_everywhere() -> keras.Model:
+    inner = keras.Sequential([layers.Input((8, 8, 1)), layers.RandomRotation(0.2), layers.GaussianNoise(0.5)])
+    rest = (
+        layers.SpatialDropout2D(0.5),
+        layers.Reshape((8, 8)),
+        layers.LSTM(4, dropout=0.5),
+        layers.GaussianDropout(0.3),
+    )
+    return sequential(inner, layers.RandomTranslation(0.2, 0.2), layers.Conv2D(1, 3, padding="same"), *rest)
+
+
+def two_of(build: Callable[[], keras.Model]) -> tuple[keras.Model, keras.Model]:
+    """Two networks with the same weights."""
+    keras.utils.set_random_seed(1)
+    first, second = build(), build()
+    second.set_weights(first.get_weights())
+    return first, second
+
+
+def ours(network: keras.Model, shards: int) -> None:
+    """Take one step on all images."""
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(network.trainable_variables)
+    sharded_step(network, optimizer, shards)(tf.constant(IMAGES), tf.constant(LABELS))
+
+
+def weights(network: keras.Model) -> list[Any]:
+    return list(network.get_weights())
+
+
+@pytest.mark.parametrize("build", [regularized, separable, residual, nested])
+def test_a_sharded_step_is_that_of_plain_keras_on_the_whole_batch(build: Callable[[], keras.Model]) -> None:
+    plain, sharded = two_of(build)
+    plain.compile(keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
+    before = weights(plain)
+    plain.train_on_batch(IMAGES, LABELS)
+    ours(sharded, shards=3)
+    for old, expected, found in zip(before, weights(plain), weights(sharded), strict=True):
+        assert (expected != old).any()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_batch_normalization_in_one_shard_is_that_of_plain_keras() -> None:
+    plain, sharded = two_of(normalized)
+    plain.compile(keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
+    plain.train_on_batch(IMAGES, LABELS)
+    ours(sharded, shards=1)
+    for expected, found in zip(weights(plain), weights(sharded), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_batch_normalization_updates_its_averages_shard_after_shard() -> None:
+    sharded, by_hand = two_of(normalized)
+    ours(sharded, shards=3)
+    for part in (slice(0, 8), slice(8, 16), slice(16, 23)):
+        by_hand(IMAGES[part], training=True)
+    moving = [
+        (found.numpy(), expected.numpy()) for found, expected in zip(sharded.variables, by_hand.variables, strict=True)
+    ]
+    averages = [pair for pair, variable in zip(moving, sharded.variables, strict=True) if "moving" in variable.path]
+    assert len(averages) == 2
+    for found, expected in averages:
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def training(network: keras.Model, seed: int) -> Training:
+    return Training(
+        network,
+        IMAGES,
+        LABELS,
+        seed=seed,
+        batch_size=8,
+        learning_rate=0.01,
+        validation_split=0.2,
+        validation_rows="last",
+        shards=3,
+    )
+
+
+def test_every_random_layer_draws_from_the_seed_and_the_epoch_alone() -> None:
+    first, second = two_of(random_everywhere)
+    for noise, network in enumerate((first, second)):
+        tf.random.set_seed(noise)
+        network(IMAGES, training=True)  # moves every generator on
+        training(network, seed=1).run_epoch(1)
+    for one, other in zip(first.trainable_variables, second.trainable_variables, strict=True):
+        assert (one.numpy() == other.numpy()).all()
+    states = [v.numpy().tolist() for v in first.non_trainable_variables if v.path.endswith("seed_generator_state")]
+    assert len(states) == 6, "a random layer that Keras names otherwise"
+    seed_layers(first, 1, 2)
+    assert states != [v.numpy().tolist() for v in first.non_trainable_variables if "seed_generator" in v.path]
+
+
+def test_a_loss_on_activity_is_refused_by_the_layers_name() -> None:
+    network = sequential(layers.Flatten(), layers.Dense(4, activity_regularizer="l2", name="busy"))
+    with pytest.raises(InputError, match="network: busy: activity_regularizer is not supported"):
+        training(network, seed=1)
+
+
+@pytest.mark.parametrize("build", [regularized, residual, normalized])
+def test_another_network_is_saved_and_loaded_as_ours_is(build: Callable[[], keras.Model], tmp_path: Path) -> None:
+    network = build()
+    training(network, seed=1).run_epoch(1)
+    save_network(network, tmp_path / "a.h5", 0.01)
+    loaded = load_network(tmp_path / "a.h5", (8, 8, 1), 3)
+    np.testing.assert_array_equal(loaded(IMAGES, training=False), network(IMAGES, training=False))
