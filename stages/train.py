@@ -13,7 +13,7 @@ from typing import Any
 from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
-from stages.running.params import between, choice, fraction, list_of, read_params, whole
+from stages.running.params import between, choice, fraction, list_of, number, read_params, whole
 
 PARAMS = {
     "model.filters": list_of(whole(1, 4096)),
@@ -29,6 +29,11 @@ PARAMS = {
     "train.validation_split": between(0, 1),
     "train.validation_rows": choice("last", "stratified"),
     "train.shards": whole(1, 1024),
+    "train.schedule": choice("constant", "cosine"),
+    "train.augmentation.rotation": number(0, 180),
+    "train.augmentation.shear": number(0, 1),
+    "train.augmentation.zoom": fraction(),
+    "train.augmentation.shift": number(0, 4096),
 }
 
 
@@ -56,6 +61,7 @@ def main() -> None:
     from stages.arrays.prepared import open_prepared
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
+    from stages.training.augmentation import Augmentation
     from stages.training.loop import Training
     from stages.training.resume import Backup, fingerprint, loaded_sources
     from stages.training.rows import validation_warning
@@ -85,6 +91,14 @@ def main() -> None:
         validation_split=params["train.validation_split"],
         validation_rows=params["train.validation_rows"],
         shards=params["train.shards"],
+        schedule=params["train.schedule"],
+        augmentation=Augmentation(
+            rotation=params["train.augmentation.rotation"],
+            shear=params["train.augmentation.shear"],
+            zoom=params["train.augmentation.zoom"],
+            shift=params["train.augmentation.shift"],
+        ),
+        image_data_format=params["prepare.image_data_format"],
     )
     if (warning := validation_warning(labels, training.validation_rows)) is not None:
         print(f"warning: {warning}", file=sys.stderr)

@@ -4,6 +4,7 @@ import errno
 import random
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import tensorflow as tf  # noqa: E402
 from stages.network.architecture import build_network  # noqa: E402
 from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
 from stages.network.model_file import load_network, save_network  # noqa: E402
+from stages.training.augmentation import Augmentation  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
 from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
@@ -142,6 +144,22 @@ def test_whole_numbers_where_fractions_are_meant_give_the_same_bytes(tmp_path: P
     assert (tmp_path / "whole.h5").read_bytes() == (tmp_path / "fraction.h5").read_bytes()
 
 
+def test_the_cosine_schedule_falls_from_the_learning_rate_along_half_a_wave() -> None:
+    training = Training(network(), IMAGES, LABELS, **{**TRAINING, "schedule": "cosine"})
+    rates = []
+    step = training._step
+
+    def watched(*batch: Any) -> Any:
+        rates.append(float(training.optimizer.learning_rate.numpy()))
+        return step(*batch)
+
+    training._step = watched
+    for epoch in (1, 2):
+        training.run_epoch(epoch, epochs=2)
+    steps = np.arange(6) / 6  # 3 batches an epoch
+    assert rates == pytest.approx(0.01 * (1 + np.cos(np.pi * steps)) / 2)
+
+
 def test_another_seed_gives_another_model(tmp_path: Path) -> None:
     first, second = network(), network()
     list(Training(first, IMAGES, LABELS, **TRAINING).run(1, Backup(tmp_path / "1", "k")))
@@ -160,9 +178,11 @@ def test_dropout_masks_differ_between_epochs_and_between_layers() -> None:
 
 def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbed_one(tmp_path: Path) -> None:
     undisturbed, resumed = network(), network()
-    *_, history = Training(undisturbed, IMAGES, LABELS, **TRAINING).run(3, Backup(tmp_path / "a", "k"))
-    list(Training(network(), IMAGES, LABELS, **TRAINING).run(2, Backup(tmp_path / "b", "k")))
-    going_on = Training(resumed, IMAGES, LABELS, **TRAINING).run(3, Backup(tmp_path / "b", "k"))
+    recipe = {**TRAINING, "schedule": "cosine", "augmentation": Augmentation(rotation=20, shift=1)}
+    *_, history = Training(undisturbed, IMAGES, LABELS, **recipe).run(3, Backup(tmp_path / "a", "k"))
+    cut_short = Training(network(), IMAGES, LABELS, **recipe).run(3, Backup(tmp_path / "b", "k"))
+    assert [len(sofar) for sofar in islice(cut_short, 2)] == [1, 2]
+    going_on = Training(resumed, IMAGES, LABELS, **recipe).run(3, Backup(tmp_path / "b", "k"))
     assert [list(sofar) for sofar in going_on] == [history[:2], history]  # told before an epoch has ended
     assert weights(resumed) == weights(undisturbed)
 

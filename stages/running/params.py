@@ -34,6 +34,11 @@ def between(low: float, high: float) -> Rule:
     )
 
 
+def number(low: float, high: float) -> Rule:
+    """A number from `low` to `high`, both included."""
+    return Rule(lambda value: type(value) in (int, float) and low <= value <= high, f"a number from {low} to {high}")
+
+
 def fraction() -> Rule:
     """A number from 0 up to, not including, 1."""
     return Rule(lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to less than 1")

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from stages.arrays.npy import Rows
 from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
 from stages.running.process import InputError
+from stages.training.augmentation import Augmentation
 from stages.training.resume import Backup
 from stages.training.rows import ahead, epoch_batches, split_rows
 from stages.training.step import seed_layers, sharded_step
 
 History = list[dict[str, float]]
+
+NONE = Augmentation()
 
 
 class Training:
@@ -38,12 +41,17 @@ class Training:
         validation_split: float,
         validation_rows: str,
         shards: int,
+        schedule: str = "constant",
+        augmentation: Augmentation = NONE,
+        image_data_format: str = "channels_last",
     ) -> None:
         """Get ready to fit `network` in place.
 
         Args:
             images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
             labels: one-hot float32 (n, classes).
+            schedule: of the learning rate: "constant"; "cosine": down to 0 along half a wave (Loshchilov and Hutter
+                2017), over all epochs.
             validation_split, validation_rows: how many rows validate, and which: see `split_rows`.
             shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and
                 not on that of the cores.
@@ -53,15 +61,17 @@ class Training:
         """
         self.network, self.images, self.labels = network, images, labels
         self.seed, self.batch_size = seed, batch_size
+        self.learning_rate, self.schedule = float(learning_rate), schedule
+        self.augmentation, self.image_data_format = augmentation, image_data_format
         self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
-        optimizer = keras.optimizers.Adam(float(learning_rate))
-        optimizer.build(network.trainable_variables)
-        self.variables = [*network.variables, *optimizer.variables]
-        self._step = sharded_step(network, optimizer, shards)
+        self.optimizer = keras.optimizers.Adam(self.learning_rate)
+        self.optimizer.build(network.trainable_variables)
+        self.variables = [*network.variables, *self.optimizer.variables]
+        self._step = sharded_step(network, self.optimizer, shards)
         self._forward = forward_function(network)
 
-    def run_epoch(self, epoch: int) -> dict[str, float]:
-        """Train for one epoch, counted from 1, then validate.
+    def run_epoch(self, epoch: int, epochs: int = 1) -> dict[str, float]:
+        """Train for one epoch of `epochs`, counted from 1, then validate.
 
         Returns:
             accuracy and loss, means over the epoch's batches as they were trained on; val_accuracy and val_loss.
@@ -75,6 +85,9 @@ class Training:
         progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2, stateful_metrics=figures)
         loss, correct, seen = 0.0, 0.0, 0
         for number, (images, labels) in enumerate(ahead(self._batches(epoch)), 1):
+            if self.schedule == "cosine":
+                done = ((epoch - 1) * steps + number - 1) / (epochs * steps)
+                self.optimizer.learning_rate = self.learning_rate * (1 + np.cos(np.pi * done)) / 2
             losses, hits = self._step(tf.constant(images), tf.constant(labels))
             loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(images)
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
@@ -89,7 +102,11 @@ class Training:
     def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         for places in epoch_batches(len(self.training_rows), self.batch_size, self.seed, epoch):
             rows = self.training_rows[places]
-            yield self.images[rows], self.labels[rows]
+            images = self.images[rows]
+            yield (
+                self.augmentation.apply(images, rows, self.image_data_format, self.seed, epoch),
+                self.labels[rows],
+            )
 
     def run(self, epochs: int, backup: Backup) -> Iterator[History]:
         """Train for `epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
@@ -107,6 +124,6 @@ class Training:
             yield history
         for epoch in range(len(history) + 1, epochs + 1):
             print(f"Epoch {epoch}/{epochs}")
-            history.append({"epoch": epoch, **self.run_epoch(epoch)})
+            history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
             backup.save(history, [variable.numpy() for variable in self.variables])
             yield history
