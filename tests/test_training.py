@@ -182,6 +182,7 @@ def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbe
     *_, history = Training(undisturbed, IMAGES, LABELS, **recipe).run(3, Backup(tmp_path / "a", "k"))
     cut_short = Training(network(), IMAGES, LABELS, **recipe).run(3, Backup(tmp_path / "b", "k"))
     assert [len(sofar) for sofar in islice(cut_short, 2)] == [1, 2]
+    del cut_short  # and with it the lock on its backup
     going_on = Training(resumed, IMAGES, LABELS, **recipe).run(3, Backup(tmp_path / "b", "k"))
     assert [list(sofar) for sofar in going_on] == [history[:2], history]  # told before an epoch has ended
     assert weights(resumed) == weights(undisturbed)
