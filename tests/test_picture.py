@@ -56,8 +56,8 @@ def read(path: Path, size: tuple[int, int] = (28, 28)) -> Sample:
 def field_of(picture: Image.Image, path: Path, exif: Image.Exif | None = None) -> np.ndarray:
     picture.save(path, exif=exif or Image.Exif())
     found = read(path)
-    assert found.warning is None, found.warning
-    return found.field
+    assert found.warning is None and len(found.fields) == 1, found.warning
+    return found.fields[0]
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
@@ -247,7 +247,7 @@ def test_a_picture_with_unreadable_exif_is_read_with_a_note(tmp_path: Path, suff
     draw("7 with a bar").convert("RGB").save(tmp_path / f"a.{suffix}", exif=b"Exif\0\0no TIFF header")
     sample = read(tmp_path / f"a.{suffix}")
     assert sample.note == "unreadable EXIF data: taken to be upright" and sample.warning is None
-    assert alike(field_of(draw("7 with a bar"), tmp_path / "b.png"), sample.field) > 0.95
+    assert alike(field_of(draw("7 with a bar"), tmp_path / "b.png"), sample.fields[0]) > 0.95
 
 
 def test_of_an_animation_the_first_frame_is_taken_with_a_note(tmp_path: Path) -> None:
@@ -255,12 +255,12 @@ def test_of_an_animation_the_first_frame_is_taken_with_a_note(tmp_path: Path) ->
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
     picture = read(tmp_path / "a.gif")
     assert picture.note == "first of 2 frames"
-    assert alike(field_of(first, tmp_path / "b.png"), picture.field) > 0.9
+    assert alike(field_of(first, tmp_path / "b.png"), picture.fields[0]) > 0.9
 
 
 def test_the_model_s_size_decides_the_field(tmp_path: Path) -> None:
     draw("7 with a bar").save(tmp_path / "a.png")
-    field = read(tmp_path / "a.png", (56, 40)).field
+    field = read(tmp_path / "a.png", (56, 40)).fields[0]
     assert field.shape == (56, 40) and field.max() > 0.8
 
 
@@ -271,15 +271,93 @@ def test_a_blank_page_is_no_digit(tmp_path: Path, paper: int) -> None:
     for pixels in (np.full((300, 300), paper, np.uint8), grain):
         Image.fromarray(pixels).save(tmp_path / "a.png")
         picture = read(tmp_path / "a.png")
-        assert picture.warning == "no digit found" and not picture.field.any()
+        assert picture.warning == "no digit found" and not picture.fields[0].any()
 
 
-def test_two_digits_side_by_side_are_warned_of(tmp_path: Path) -> None:
-    both = Image.new("L", (560, 280), 230)
-    both.paste(draw("7 with a bar"), (0, 0))
-    both.paste(draw("open 4"), (280, 0))
-    both.save(tmp_path / "a.png")
-    assert read(tmp_path / "a.png").warning == "several separate glyphs"
+def written(names: list[str], gap: int, slope: float = 0, least: float = 1) -> Image.Image:
+    """Digits from left to right on a page; gap: pixels between them; least: the last one's size, of the first's."""
+    page, x = Image.new("L", (1600, 500), 230), 100
+    for place, name in enumerate(names):
+        size = 1 - (1 - least) * place / max(1, len(names) - 1)
+        ink = draw(name, round(280 * size))
+        left, top, right, bottom = ink.point(lambda value: 255 * (value < 200)).getbbox() or (0, 0, 0, 0)
+        page.paste(ink.crop((left, top, right, bottom)), (x, round(150 + slope * x)))
+        x += right - left + gap
+    return page.crop((0, 0, x + 100, 500))
+
+
+NUMBER = ["7 with a bar", "5 in two strokes", "1, very narrow", "open 4", "7 with a bar"]
+
+
+@pytest.mark.parametrize(("gap", "slope", "least"), [(60, 0, 1), (5, 0, 1), (30, 0.1, 1), (30, -0.1, 0.7)])
+@pytest.mark.parametrize(("dark", "light"), [(0, 0), (90, 255)])
+def test_the_digits_of_a_number_are_those_that_they_are_alone_from_the_left(
+    tmp_path: Path, gap: int, slope: float, least: float, dark: int, light: int
+) -> None:
+    page = np.asarray(written(NUMBER, gap, slope, least), float)
+    noise = np.random.default_rng(0).normal(0, 2, page.shape)
+    dimmed = page * np.linspace(1, 0.7, page.shape[1]) + noise if dark else page
+    Image.fromarray(abs(light - dimmed).clip(0, 255).astype(np.uint8)).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.warning is None and len(found.fields) == len(NUMBER)
+    for name, field in zip(NUMBER, found.fields, strict=True):
+        assert alike(field_of(draw(name), tmp_path / "b.png"), field) > 0.85, name
+
+
+def test_neighbouring_digits_are_marked_in_different_colours(tmp_path: Path) -> None:
+    written(["1, very narrow"] * 3, 60).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png").steps["found"]
+    columns = [np.nonzero((found == color).all(axis=2))[1] for color in ((255, 0, 0), (0, 0, 255))]
+    assert columns[0].min() < columns[1].min() and columns[1].max() < columns[0].max()
+
+
+def test_boxes_are_in_pixels_of_the_whole_picture_turned_upright(tmp_path: Path) -> None:
+    page = Image.new("L", (3000, 2000), 230)
+    ImageDraw.Draw(page).rectangle((500, 400, 599, 1299), 30)
+    ImageDraw.Draw(page).rectangle((1200, 600, 1499, 1199), 30)
+    exif = Image.Exif()
+    exif[274] = 6  # to be turned by 90 degrees clockwise
+    page.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.jpg", exif=exif)
+    first, second = read(tmp_path / "a.jpg").boxes
+    assert first == pytest.approx((500, 400, 100, 900), abs=12)
+    assert second == pytest.approx((1200, 600, 300, 600), abs=12)
+
+
+def broken(by: str) -> Image.Image:
+    """A 0 of two or more pieces."""
+    picture = Image.new("L", (400, 400), 230)
+    pen = ImageDraw.Draw(picture)
+    if by == "dotted":
+        for angle in np.arange(0, 2 * np.pi, 0.25):
+            x, y = 200 + 70 * np.sin(angle), 200 + 120 * np.cos(angle)
+            pen.ellipse((x - 9, y - 9, x + 9, y + 9), 30)
+        return picture
+    pen.ellipse((120, 70, 280, 330), outline=30, width=20)
+    pen.line({"level": (0, 200, 400, 200), "upright": (200, 0, 200, 400), "slanted": (100, 400, 300, 0)}[by], 230, 14)
+    return picture
+
+
+@pytest.mark.parametrize("by", ["level", "upright", "slanted", "dotted"])
+def test_the_pieces_of_a_broken_digit_are_one_digit(tmp_path: Path, by: str) -> None:
+    """Where they might as well be two digits, there is a warning."""
+    broken(by).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    whole = Image.new("L", (400, 400), 230)
+    ImageDraw.Draw(whole).ellipse((120, 70, 280, 330), outline=30, width=20)
+    doubt = "several separate glyphs" if by in ("upright", "dotted") else None
+    assert len(found.fields) == 1 and found.warning == doubt
+    assert alike(field_of(whole, tmp_path / "b.png"), found.fields[0]) > 0.75
+
+
+def test_digits_that_are_no_row_or_too_many_are_warned_of(tmp_path: Path) -> None:
+    line = written(["7 with a bar", "open 4"], 60)
+    lines = Image.new("L", (line.width, 800), 230)
+    lines.paste(line, (0, 0))
+    lines.paste(line, (0, 300))
+    for picture in (lines, written(["1, very narrow"] * 21, 40)):
+        picture.save(tmp_path / "a.png")
+        found = read(tmp_path / "a.png")
+        assert found.warning == "several separate glyphs" and len(found.fields) == 1 and found.boxes == []
 
 
 def test_what_was_found_is_marked_in_the_picture_shown(tmp_path: Path) -> None:
@@ -295,13 +373,13 @@ def test_plain_preprocessing_only_resizes(tmp_path: Path) -> None:
     pixels = np.zeros((100, 100), np.uint8)
     pixels[:50] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    field = picture_sample(tmp_path / "a.png", (20, 10, 1), "plain").field
+    field = picture_sample(tmp_path / "a.png", (20, 10, 1), "plain").fields[0]
     assert field.shape == (20, 10) and field[:9].min() > 0.99 and field[11:].max() < 0.01
 
 
 def test_plain_preprocessing_keeps_the_colours_for_a_network_that_takes_them(tmp_path: Path) -> None:
     Image.new("RGB", (100, 60), (255, 128, 0)).save(tmp_path / "a.png")
-    field = picture_sample(tmp_path / "a.png", (20, 10, 3), "plain").field
+    field = picture_sample(tmp_path / "a.png", (20, 10, 3), "plain").fields[0]
     assert field.shape == (20, 10, 3) and np.allclose(field, (1, 128 / 255, 0), atol=1e-6)
     with pytest.raises(InputError, match=r"predict\.preprocessing = digit: .* must be plain for colour"):
         picture_sample(tmp_path / "a.png", (20, 10, 3), "digit")
@@ -356,7 +434,7 @@ def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
             damaged[rng.integers(len(content), size=3)] = rng.integers(256, size=3)
             (tmp_path / f"b.{suffix}").write_bytes(damaged.tobytes())
             try:
-                assert read(tmp_path / f"b.{suffix}").field.shape == (28, 28)
+                assert read(tmp_path / f"b.{suffix}").fields[0].shape == (28, 28)
             except InputError as error:
                 assert f"b.{suffix}" in str(error)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from stages.pictures.figure import draw_prediction, side_by_side
 from stages.pictures.prediction import UNSURE, describe, in_words
-from stages.pictures.sample import Sample
+from stages.pictures.sample import Box, Sample
 from tests.project import Project
 
-FIELD = np.full((28, 28), 0.5, np.float32)
+FIELD = np.full((1, 28, 28), 0.5, np.float32)
 
 
 def draw_digit(path: Path, ink: int = 0, paper: int = 255) -> None:
@@ -96,6 +98,23 @@ def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_samp
     assert wide > 1000  # the steps side by side
 
 
+def test_a_number_as_the_input_is_told_and_drawn_digit_by_digit(project: Project, pictures: Path) -> None:
+    with Image.open(pictures / "seven.png") as seven:
+        number = Image.new("L", (400, 200), 255)
+        number.paste(seven, (0, 0))
+        number.paste(seven, (150, 10))
+    number.save(project.root / "77.png")
+    project.set_param("predict.input", "77.png")
+    assert project.reproduce() == ["predict-sample"]
+    prediction = json.loads((project.root / "metrics/prediction.json").read_text())
+    first, second = prediction["glyphs"]
+    assert prediction["predicted"] == f"{first['predicted']}{second['predicted']}"
+    assert second["x"] - first["x"] == 150 and second["y"] - first["y"] == 10
+    assert abs(first["width"] - 86) <= 4 and abs(first["height"] - 110) <= 8
+    assert len(second["probabilities"]) == 10 and second["probability"] == max(second["probabilities"])
+    assert Image.open(project.root / "metrics/prediction.png").width > 1000
+
+
 def test_an_animation_as_the_input_is_its_first_frame_with_a_note(project: Project, pictures: Path) -> None:
     with Image.open(pictures / "seven.png") as seven:
         seven.save(project.root / "seven.gif", save_all=True, append_images=[Image.new("L", seven.size, 255)])
@@ -133,7 +152,7 @@ def test_prepared_images_other_than_the_test_set_have_no_label(project: Project)
 
 
 def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:
-    return describe(Sample(**{"field": FIELD, **sample}), probabilities, range(len(probabilities)))
+    return describe(Sample(**{"fields": FIELD, **sample}), [probabilities], range(len(probabilities)))
 
 
 def test_an_unsure_network_is_said_to_be_so() -> None:
@@ -146,7 +165,7 @@ def test_the_predicted_class_is_that_of_the_unrounded_probabilities_as_in_the_me
 
 
 def test_classes_with_names_are_called_by_them() -> None:
-    named = describe(Sample(FIELD), [0.3, 0.7], ["cat", "dog"])
+    named = describe(Sample(FIELD), [[0.3, 0.7]], ["cat", "dog"])
     assert named["predicted"] == "dog" and named["probabilities"] == {"cat": 0.3, "dog": 0.7}
     assert in_words(named, None) == "dog (70.0 %)"
 
@@ -156,7 +175,7 @@ def test_what_the_picture_warns_of_goes_before_what_the_network_does() -> None:
 
 
 def test_an_empty_field_is_never_predicted() -> None:
-    empty = described([0.01, 0.99], field=FIELD * 0, warning="no digit found")
+    empty = described([0.01, 0.99], fields=FIELD * 0, warning="no digit found")
     assert empty["predicted"] is None and empty["probability"] is None
     assert in_words(empty, None) == "? - no digit found"
 
@@ -166,3 +185,48 @@ def test_a_prediction_in_words_has_its_probability_warning_and_note() -> None:
     assert (
         in_words(described([0.5, 0.5]), "first of 3 frames") == "0 (50.0 %) - the network is unsure - first of 3 frames"
     )
+
+
+def number(rows: list[list[float]], classes: Sequence[int] | Sequence[str], **sample: Any) -> dict[str, Any]:
+    fields, boxes = FIELD.repeat(len(rows), 0), [Box(10 * n, 0, 8, 9) for n in range(len(rows))]
+    return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), rows, classes)
+
+
+def test_a_number_is_a_string_of_digits_with_a_probability_and_a_box_each() -> None:
+    told = number([[0.9, 0.1], [0.2, 0.8]], range(2))
+    assert told["predicted"] == "01" and told["probability"] == 0.72 and told["probabilities"] is None
+    assert told["glyphs"][1] == {
+        **{"x": 10, "y": 0, "width": 8, "height": 9},
+        **{"predicted": 1, "probability": 0.8, "probabilities": [0.2, 0.8], "warning": None},
+    }
+    assert in_words(told, None) == "01 (90.0 %, 80.0 %)"
+
+
+def test_classes_of_long_names_are_kept_apart_by_spaces() -> None:
+    assert number([[0.9, 0.1], [0.2, 0.8]], ["a", "b"])["predicted"] == "ab"
+    assert number([[0.9, 0.1], [0.2, 0.8]], ["cat", "dog"])["predicted"] == "cat dog"
+
+
+def test_one_digit_that_the_network_is_unsure_of_is_warned_of_for_the_whole_number() -> None:
+    told = number([[0.9, 0.1], [0.55, 0.45]], range(2))
+    assert in_words(told, None) == "00 (90.0 %, 55.0 %) - the network is unsure"
+    assert [glyph["warning"] for glyph in told["glyphs"]] == [None, "the network is unsure"]
+
+
+def test_a_digit_whose_ink_vanishes_in_the_field_is_a_question_mark_in_the_number() -> None:
+    told = number([[0.9, 0.1], [0.2, 0.8]], range(2), fields=np.concatenate([FIELD, FIELD * 0]))
+    assert in_words(told, None) == "0? (90.0 %, 0.0 %)"
+    assert told["probability"] == 0
+
+
+@pytest.mark.parametrize("n", [2, 5, 20])
+def test_the_figure_shows_each_field_of_a_number(tmp_path: Path, n: int) -> None:
+    told = number([[0.9, 0.1]] * n, range(2))
+    picture = np.zeros((100, 300, 3), np.uint8)
+    draw_prediction(tmp_path / "a.png", Sample(FIELD.repeat(n, 0), steps={"found": picture}), told, range(2))
+    assert Image.open(tmp_path / "a.png").width == 1100
+    seen = side_by_side(FIELD.repeat(n, 0) * np.arange(1, n + 1, dtype=np.float32)[:, np.newaxis, np.newaxis])
+    columns = seen.shape[1] // 30
+    assert [seen[30 * (k // columns) + 15, 30 * (k % columns) + 15] for k in range(n)] == [
+        (k + 1) / 2 for k in range(n)
+    ]

@@ -3,11 +3,14 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.arrays.prepared import Dataset
 from stages.network.inference import forward_function, predict_probabilities
@@ -50,28 +53,47 @@ class Predictor:
         Returns:
             For each: predicted, the class (None if the field is empty: there is nothing to tell), its probability, the
             probabilities of all classes (by name, if they have names), and warning (None if there is nothing to warn
-            of).
+            of). Of several digits: predicted, a string; probability, the product of theirs; probabilities, None; and
+            glyphs, from the left, with x, y, width and height of each beside the same keys.
         """
-        fields = np.stack([sample.field for sample in samples]).reshape(-1, *self.field_shape)
+        fields = np.concatenate([sample.fields for sample in samples]).reshape(-1, *self.field_shape)
         if self._channels_first:
             fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
-        probabilities = predict_probabilities(self._forward, fields).tolist()
-        return [describe(sample, row, self.classes) for sample, row in zip(samples, probabilities, strict=True)]
+        rows = iter(predict_probabilities(self._forward, fields).tolist())
+        return [describe(sample, list(islice(rows, len(sample.fields))), self.classes) for sample in samples]
 
 
-def describe(sample: Sample, probabilities: list[float], classes: Sequence[int] | Sequence[str]) -> dict[str, Any]:
-    """What there is to say of a sample that got these probabilities: see `Predictor.predict`."""
+def describe(
+    sample: Sample, probabilities: list[list[float]], classes: Sequence[int] | Sequence[str]
+) -> dict[str, Any]:
+    """What there is to say of a sample whose fields got these probabilities: see `Predictor.predict`."""
+    glyphs = [_describe_field(*pair, classes) for pair in zip(sample.fields, probabilities, strict=True)]
+    warning = sample.warning or next((glyph["warning"] for glyph in glyphs if glyph["warning"]), None)
+    if len(glyphs) == 1:
+        return {**glyphs[0], "warning": warning}
+    between = "" if max(len(str(name)) for name in classes) == 1 else " "
+    return {
+        "predicted": between.join("?" if glyph["predicted"] is None else str(glyph["predicted"]) for glyph in glyphs),
+        "probability": round(prod(glyph["probability"] or 0 for glyph in glyphs), DECIMALS),
+        "probabilities": None,
+        "warning": warning,
+        "glyphs": [{**box._asdict(), **glyph} for box, glyph in zip(sample.boxes, glyphs, strict=True)],
+    }
+
+
+def _describe_field(
+    field: NDArray[np.float32], probabilities: list[float], classes: Sequence[int] | Sequence[str]
+) -> dict[str, Any]:
     rounded = [round(value, DECIMALS) for value in probabilities]
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
-    if not sample.field.any():
-        return {"predicted": None, "probability": None, "probabilities": named, "warning": sample.warning}
+    if not field.any():
+        return {"predicted": None, "probability": None, "probabilities": named, "warning": None}
     predicted = int(np.argmax(probabilities))
-    warning = sample.warning or ("the network is unsure" if probabilities[predicted] < UNSURE else None)
     return {
         "predicted": classes[predicted],
         "probability": rounded[predicted],
         "probabilities": named,
-        "warning": warning,
+        "warning": "the network is unsure" if probabilities[predicted] < UNSURE else None,
     }
 
 
@@ -122,7 +144,8 @@ def _print_predictions(predictor: Predictor, pictures: list[tuple[Path, Sample]]
 
 
 def in_words(prediction: dict[str, Any], note: str | None) -> str:
-    """One line for a person: "7 (99.9 %)", and what to know about it."""
-    answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({prediction['probability']:.1%})"
-    remarks = [remark for remark in (prediction["warning"], note) if remark]
-    return " - ".join([answer.replace("%", " %"), *remarks])
+    """One line for a person, "7 (99.9 %)" or "42 (97.1 %, 99.0 %)", and what to know about it."""
+    digits = prediction.get("glyphs", [prediction])
+    chances = ", ".join(f"{digit['probability'] or 0:.1%}".replace("%", " %") for digit in digits)
+    answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({chances})"
+    return " - ".join([answer, *(remark for remark in (prediction["warning"], note) if remark)])

@@ -33,11 +33,12 @@ def find_pictures(path: Path) -> list[Path]:
     return found
 
 
-def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
+def read_picture(path: Path) -> tuple[NDArray[np.float32], float, str | None]:
     """Read a picture file.
 
     Returns:
-        (h, w, 3) in [0, 1], upright, opaque, longest side at most 800; and a note, or None, on what was not read of it.
+        (h, w, 3) in [0, 1], upright, opaque, longest side at most 800; how many times longer the file's is; and a note,
+        or None, on what was not read of it.
 
     Raises:
         InputError: it cannot be read.
@@ -45,12 +46,12 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], str | None]:
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
     with strict_warnings():
-        image, note = decode(path)
-    return on_background(image), note
+        image, times, note = decode(path)
+    return on_background(image), times, note
 
 
-def decode(path: Path) -> tuple[Image.Image, str | None]:
-    """The first frame as 8-bit RGBA, upright, longest side at most 800.
+def decode(path: Path) -> tuple[Image.Image, float, str | None]:
+    """The first frame as 8-bit RGBA, upright, longest side at most 800; how many times longer it was; and a note.
 
     Raises:
         InputError: it cannot be read, or is too small.
@@ -63,6 +64,7 @@ def decode(path: Path) -> tuple[Image.Image, str | None]:
         turn, note = turn_upright(image)
         if note:
             notes.append(note)
+        longest = max(image.size)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG decodes straight to 1/2, 1/4 or 1/8 of its size
         image.load()
         factor = max(1, max(image.size) // WORKING_SIDE)
@@ -74,7 +76,8 @@ def decode(path: Path) -> tuple[Image.Image, str | None]:
                 strip = Image.fromarray(np.clip(np.asarray(strip, np.float32) * (255 / white), 0, 255).astype(np.uint8))
             small.paste(strip.convert("RGBA").reduce(factor), (0, top // factor))
         small.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    return (small if turn is None else small.transpose(turn)), ("; ".join(notes) or None)
+    upright = small if turn is None else small.transpose(turn)
+    return upright, longest / max(small.size), "; ".join(notes) or None
 
 
 def white_level(image: Image.Image) -> float | None:

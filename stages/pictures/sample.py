@@ -1,30 +1,47 @@
 """A sample: what the network sees of a prepared test image or a picture file, and how it came about."""
 
 import dataclasses
+from math import ceil, floor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from stages.arrays.prepared import channels_last, open_prepared, open_prepared_images
 from stages.images.decoding import strict_warnings
 from stages.images.pixels import read_pixels
-from stages.pictures.digit import find_digit, fit_field
+from stages.pictures.digit import find_digits, fit_field
 from stages.pictures.reading import luma, read_picture, to_bytes
 from stages.running.process import InputError
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+class Box(NamedTuple):
+    """The left and upper edge of a digit and its size, in pixels of the whole picture turned upright."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A single image on its way to the network.
+    """An image on its way to the network.
 
-    field: what the network sees, float32 (rows, cols), or (rows, cols, channels) of a colour picture, in [0, 1].
+    fields: what the network sees, float32 (n, rows, cols), or (n, rows, cols, channels) of a colour picture, in [0, 1];
+        n is 1, unless a picture shows several digits, from the left.
+    boxes: around each of several digits.
     steps: title to picture, uint8 (h, w, 3), of the steps before it.
     index, label: of a prepared test image, its row and the number of its class.
     warning: why the prediction may be worthless, in a few words. note: what else a person should know.
     """
 
-    field: NDArray[np.float32]
+    fields: NDArray[np.float32]
+    boxes: list[Box] = dataclasses.field(default_factory=list)
     steps: dict[str, NDArray[np.uint8]] = dataclasses.field(default_factory=dict)
     index: int | None = None
     label: int | None = None
@@ -63,17 +80,17 @@ def read_sample(
     if image.shape != shape:
         raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
     label = None if one_hot is None else int(one_hot[index].argmax())
-    return Sample(_without_single_channel(image), index=index, label=label)
+    return Sample(_without_single_channel(image)[np.newaxis], index=index, label=label)
 
 
 def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) -> Sample:
-    """Turn a picture file into the network's field.
+    """Turn a picture file into the network's field, or fields.
 
     Args:
         shape: rows, columns and channels of what the network takes: 1 (gray) or 3 (RGB).
-        preprocessing: "digit" finds the digit, marks its ink in red, and fits it in as MNIST's authors did: see
-            `stages.pictures.digit`; "plain" makes of it what ingest makes of a picture in a
-            class folder, resized.
+        preprocessing: "digit" finds the digits, marks their ink in red and blue, and fits each in as MNIST's authors
+            did: see `stages.pictures.digit`; "plain" makes of the picture what ingest makes of one in a class folder,
+            resized.
 
     Raises:
         InputError: the picture cannot be read, or does not go with such a network.
@@ -81,20 +98,30 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) 
     rows, cols, channels = shape
     if channels not in (1, 3):
         raise InputError(f"{path}: is a picture, but the network takes {channels} channels; must take 1 or 3")
-    rgb, note = read_picture(path)
+    rgb, times, note = read_picture(path)
     original = to_bytes(rgb)
     if preprocessing == "plain":
         with strict_warnings():
             content = read_pixels(path, channels, (rows, cols)).content
         pixels = np.frombuffer(content, np.uint8).reshape(rows, cols, channels).astype(np.float32)
-        return Sample(_without_single_channel(pixels / np.float32(255)), {"original": original}, note=note)
+        field = _without_single_channel(pixels / np.float32(255))
+        return Sample(field[np.newaxis], steps={"original": original}, note=note)
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
-    digit = find_digit(luma(rgb))
+    digits = find_digits(luma(rgb))
     found = original.copy()
-    found[digit.mask] = (255, 0, 0)
-    steps = {"original": original, "found": found}
-    return Sample(fit_field(digit, rows, cols), steps, warning=digit.warning, note=note)
+    for parity, color in ((1, RED), (0, BLUE)):  # neighbours in two colours
+        found[(digits.numbers > 0) & (digits.numbers % 2 == parity)] = color
+    n = max(1, int(digits.numbers.max()))
+    fields = np.stack([fit_field(digits, number, rows, cols) for number in range(1, n + 1)])
+    boxes = [_box(around, times) for around in ndimage.find_objects(digits.numbers)] if n > 1 else []
+    return Sample(fields, boxes, {"original": original, "found": found}, warning=digits.warning, note=note)
+
+
+def _box(around: tuple[slice, slice], times: float) -> Box:
+    ys, xs = around
+    x, y = floor(xs.start * times), floor(ys.start * times)
+    return Box(x, y, ceil(xs.stop * times) - x, ceil(ys.stop * times) - y)
 
 
 def _without_single_channel(image: NDArray[np.float32]) -> NDArray[np.float32]:
