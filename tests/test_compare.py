@@ -1,5 +1,6 @@
 """Comparing two models on the same test images, and the gate and the report that stand on it."""
 
+import hashlib
 import html
 import json
 import math
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from stages.comparison.comparing import compare as pair
 from stages.comparison.mcnemar import Pairs
 from stages.comparison.rendering import render
-from stages.comparison.results import Results
+from stages.comparison.results import Results, read_results
 from stages.comparison.revisions import Revision
 from stages.running.process import InputError
 from tests.project import Project
@@ -43,6 +45,7 @@ for name, path in (("base", "old.h5"), ("now", "models/cnn.h5")):
             ece += inside.mean() * abs(right[inside].mean() - p.max(1)[inside].mean())
     told[name] = {"accuracy": share, "low": mid - half / (1 + z * z / n), "high": mid + half / (1 + z * z / n),
         "loss": -np.log((p * y).sum(1)).mean(), "macro_f1": np.mean(f1), "errors": int((~right).sum()),
+        "recall": [right[y.argmax(1) == c].mean() for c in range(10)],
         "calibration_error": ece, "right": right.tolist()}
 print(json.dumps(told))
 """
@@ -165,6 +168,45 @@ def test_results_on_other_test_images_are_not_compared() -> None:
     assert pair(a, a).pairs == Pairs(200, 0, 0, 0)
 
 
+def committed(files: dict[str, str], lock: str = "") -> Any:
+    """A revision of these files, recorded in its dvc.lock."""
+    contents = {path: text.encode() for path, text in files.items()}
+    outs = [{"path": path, "md5": hashlib.md5(content).hexdigest()} for path, content in contents.items()]
+    outs += [{"path": f"data/raw/{name}_test.npy", "md5": name} for name in "xy"]
+    contents["dvc.lock"] = lock.encode() or json.dumps({"stages": {"all": {"outs": outs}}}).encode()
+    return SimpleNamespace(read=contents.get)
+
+
+METRICS = '{"n": 3, "errors": 1}'
+HEADER = "index,actual,predicted,probability\n"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "errors"),
+    [
+        (METRICS, HEADER),
+        (METRICS, f"{HEADER}3,a,b,0.5\n"),
+        (METRICS, f"{HEADER}-1,a,b,0.5\n"),
+        (METRICS, f"{HEADER}one,a,b,0.5\n"),
+        ('{"n": 3, "errors": 2}', f"{HEADER}1,a,b,0.5\n1,a,b,0.5\n"),
+        ('{"n": 0, "errors": 1}', f"{HEADER}0,a,b,0.5\n"),
+        ('{"n": 1e999, "errors": 1}', f"{HEADER}0,a,b,0.5\n"),
+        ("[1]", HEADER),
+    ],
+)
+def test_results_that_contradict_themselves_are_refused(metrics: str, errors: str) -> None:
+    good = committed({"metrics/test.json": METRICS, "metrics/errors.csv": f"{HEADER}2,a,b,0.5\n"})
+    assert read_results(good).accuracy == 2 / 3
+    with pytest.raises(InputError, match="must be what evaluate wrote"):
+        read_results(committed({"metrics/test.json": metrics, "metrics/errors.csv": errors}))
+
+
+@pytest.mark.parametrize("lock", ["stages: [1, 2]", "stages: {a: x}", "stages: {a: {outs: [{path: x}]}}", "a: b"])
+def test_a_dvc_lock_of_another_kind_is_one_line(lock: str) -> None:
+    with pytest.raises(InputError, match=r"dvc\.lock"):
+        read_results(committed({}, lock))
+
+
 def test_what_cannot_be_compared_is_one_line(copy: Project) -> None:
     def said(*arguments: str) -> str:
         run = copy.run("python", "-m", "stages.compare", *arguments)
@@ -175,6 +217,8 @@ def test_what_cannot_be_compared_is_one_line(copy: Project) -> None:
     assert "no-such: git knows no such commit; must be a branch, a tag, a SHA" in said("no-such")
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
     assert f"{first}: has no metrics/test.json; `dvc repro` makes it" in said(first)
+    np.save(copy.root / "data/prepared/x_test.npy", np.zeros((80, 28, 28, 1), np.float32))
+    assert "data/prepared/x_test.npy: not that of HEAD" in said("HEAD~1", "HEAD", "--pictures", "drawn")
     copy.append("metrics/errors.csv", "199,1,2,0.5\n")
     assert "the workspace: metrics/errors.csv is not what dvc.lock records; `dvc repro`" in said("HEAD")
     shutil.rmtree(copy.root / ".git")
@@ -213,11 +257,13 @@ def test_every_metric_of_the_report_is_recomputed_from_the_models(
         assert base == pytest.approx(before[name], abs=1e-4) and now == pytest.approx(after[name], abs=1e-4)
         assert difference == pytest.approx(after[name] - before[name], abs=2e-4)
     assert rows["errors"][:2] == [str(before["errors"]), str(after["errors"])]
-    for cell, told in zip(rows["accuracy"], (before, after), strict=False):
-        numbers = [float(number) for number in re.findall(r"[\d.]+", cell)]
-        assert numbers == pytest.approx([told["accuracy"], told["low"], told["high"]], abs=1e-4)
+    for place, told in enumerate((before, after)):
+        assert float(rows["accuracy"][place]) == pytest.approx(told["accuracy"], abs=1e-4)
+        interval = [float(end) for end in rows["accuracy, 95 % interval"][place].split(" to ")]
+        assert interval == pytest.approx([told["low"], told["high"]], abs=1e-4)
+        assert [float(rows[str(digit)][place]) for digit in range(10)] == pytest.approx(told["recall"], abs=1e-4)
     page = " ".join(Page(report["html"]).words)
-    for name in ("loss", "macro_f1", "calibration_error", "errors", "accuracy"):
+    for name in ("loss", "macro_f1", "calibration_error", "errors", "accuracy", "9"):
         assert " ".join([name, *rows[name]]) in page
 
 
@@ -237,7 +283,7 @@ def test_the_report_names_what_changed_and_nothing_else(report: dict[str, str], 
 
 def test_what_users_name_is_escaped(report: dict[str, str]) -> None:
     assert "<b>" not in report["html"] and "&lt;b&gt;&amp; | `x`" in report["html"]
-    assert r"\<b\>& \| \`x\`" in report["md"]
+    assert r"\<b\>&amp; \| \`x\`" in report["md"]
     hostile = {"actual": "<script>|\n# x", "predicted": "[a](http://b)", "probability": 0.5}
     rendered = render("comparison.md.j2", comparison=fake_comparison(hostile))
     assert "<script>" not in rendered and r"\[a\](http://b)" in rendered and "\n# x" not in rendered
@@ -245,7 +291,7 @@ def test_what_users_name_is_escaped(report: dict[str, str]) -> None:
 
 def fake_comparison(error: dict[str, Any]) -> Any:
     side = {"revision": "x", "accuracy": 0.5}
-    return {"pairs": Pairs(1, 1, 0, 0), "a": side, "b": side, "mended": {}, "broken": {3: error}}
+    return SimpleNamespace(pairs=Pairs(1, 1, 0, 0), a=side, b=side, mended={}, broken={3: error})
 
 
 def test_the_page_holds_its_pictures_and_asks_for_nothing(report: dict[str, str]) -> None:
@@ -265,8 +311,7 @@ def test_a_browser_draws_every_picture_without_a_complaint_and_nothing_sticks_ou
     probe = (
         "<script>addEventListener('load', () => { document.title = 'x'; document.body.innerHTML = JSON.stringify({"
         "drawn: [...document.images].filter(i => i.complete && i.naturalWidth > 100).length,"
-        "images: document.images.length, wide: document.documentElement.scrollWidth, window: innerWidth,"
-        "outside: [...document.images].filter(i => i.getBoundingClientRect().right > innerWidth).length}) })</script>"
+        "images: document.images.length, wide: document.documentElement.scrollWidth, window: innerWidth}) })</script>"
     )
     framed = report["html"].replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
     inner = tmp_path / "inner.html"
@@ -276,7 +321,7 @@ def test_a_browser_draws_every_picture_without_a_complaint_and_nothing_sticks_ou
     arguments += ["--enable-logging=stderr", f"--window-size={width},900", "--dump-dom", inner.as_uri()]
     shown = subprocess.run(["chromium", *arguments], capture_output=True, text=True, timeout=60)
     told = json.loads(html.unescape(re.findall(r"<body>(.*?)</body>", shown.stdout, re.DOTALL)[0]))
-    assert told["images"] == told["drawn"] == 9 and told["outside"] == 0
+    assert told["images"] == told["drawn"] == 9
     assert told["wide"] <= told["window"]
     assert not [line for line in shown.stderr.splitlines() if "CONSOLE" in line]
 
@@ -293,6 +338,11 @@ def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project, 
     assert "**Nothing changed**" in (same := report_of(copy, "HEAD"))
     assert not re.search(r"\|---\S*\n\n", same), "an empty table"
     assert "Is it better" not in same and "What changed" not in same
+    copy.append("stages/figures/curves.py", "\n# not run\n")
+    stale = report_of(copy, "HEAD")
+    assert "These results are not of the files beside them**: report must run again" in stale
+    assert "Nothing changed" not in stale
+    copy.run("git", "restore", ".")
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
     assert r"has no metrics/test.json; \`dvc repro\` makes it" in report_of(copy, first)
     shallow = Project(tmp_path / "shallow")
@@ -336,4 +386,9 @@ def test_results_that_are_not_committed_are_reported_beside_the_last_commit_and_
     assert "| predict.index | 0 | 3 |" in text and "| predict-sample | predict.index |" in text
     ended = gate(copy, "HEAD")
     assert ended.returncode == 1 and len(our_lines(ended.stderr)) == 1
+    copy.run("git", "config", "status.showUntrackedFiles", "no")
+    (copy.root / "metrics/new.csv").touch()
+    assert "metrics/new.csv" in gate(copy, "HEAD").stderr
+    (copy.root / ".git/index").write_bytes(b"damaged")
+    assert "gate: git status: " in gate(copy, "HEAD").stderr
     assert "gate: dvc.lock, metrics/prediction.json, metrics/prediction.png: not as committed" in ended.stderr

@@ -1,12 +1,16 @@
 """The pictures that report draws, of data unlike MNIST's."""
 
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
-from stages.figures import tables
+from stages.figures import gallery, tables
 from stages.figures.confusion import draw_confusion
 from stages.figures.curves import draw_curves
 from stages.figures.gallery import MOST, draw_gallery, most_confident
@@ -39,6 +43,19 @@ def test_pictures_are_800_pixels_wide_whatever_classes_are_called_and_however_ma
     for name in "crg":
         with Image.open(tmp_path / f"{name}.png") as picture:
             assert picture.width == 800 and picture.height < 1300
+
+
+def test_the_captions_of_a_gallery_stay_in_their_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(gallery, "save_figure", lambda figure, path, colors: drawn.append(figure))
+    names = ["Ankle boot", "T-shirt/top", "Wolkenkratzerfenster", "golden retriever puppies"] * 6
+    errors = [{"index": 99_999, "actual": name, "predicted": name, "probability": 1.0} for name in names]
+    draw_gallery(tmp_path / "g.png", "title", errors, [np.zeros((28, 28, 1), np.float32)] * 24)
+    renderer: Any = FigureCanvasAgg(drawn[0]).get_renderer()  # type: ignore[no-untyped-call]
+    boxes = [text.get_window_extent(renderer).padded(-1) for text in drawn[0].texts if text.get_text()]
+    assert len(boxes) == 1 + 3 * 24
+    assert all(box.x0 >= 0 and box.x1 <= 800 and box.y0 >= 0 for box in boxes)
+    assert not [(one, other) for one, other in combinations(boxes, 2) if one.overlaps(other)]
 
 
 def test_a_perfect_model_of_one_epoch_is_drawn_too(tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
-"""What differs between two revisions: parameters, packages, and which stages and outputs changed their bytes."""
+"""What differs between two revisions, and between results and the files beside them."""
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.comparison.results import read_lock
+from stages.comparison.results import LOCK, read_lock
 from stages.comparison.revisions import Revision
 from stages.running.params import PARAMS_FILE, flatten, parse
+from stages.running.process import InputError, reason
 
 PACKAGES = "requirements.lock"
 MISSING = "-"  # what one of the two does not have
@@ -54,14 +58,41 @@ def changed_stages(before: Revision, after: Revision) -> list[StageChange]:
     """The stages whose inputs or outputs differ by their dvc.lock, in the order of the later one."""
     old, new = read_lock(before), read_lock(after)
     stages = []
-    for name in [*new, *(name for name in old if name not in new)]:
-        inputs, outputs = (
-            [change.name for change in differing(kind(old.get(name, {})), kind(new.get(name, {})))]
-            for kind in (_inputs, _outputs)
-        )
-        if inputs or outputs:
-            stages.append(StageChange(name, inputs, outputs))
+    try:
+        for name in [*new, *(name for name in old if name not in new)]:
+            inputs, outputs = (
+                [change.name for change in differing(kind(old.get(name, {})), kind(new.get(name, {})))]
+                for kind in (_inputs, _outputs)
+            )
+            if inputs or outputs:
+                stages.append(StageChange(name, inputs, outputs))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{before} or {after}: {LOCK}: must be what DVC wrote: {reason(error)}") from error
     return stages
+
+
+def stale_stages() -> list[str]:
+    """The stages whose results in the working tree are not, or may not be, of the files and parameters beside them.
+
+    What DVC keeps and is not there says nothing: a clone without data has results, too.
+
+    Raises:
+        InputError: DVC cannot tell.
+    """
+    status = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], capture_output=True)
+    try:
+        found: dict[str, list[Any]] = json.loads(status.stdout)
+    except ValueError as error:
+        raise InputError(f"dvc status: {reason(Exception(status.stderr.decode(errors='replace')))}") from error
+    return [name for name, changes in found.items() if any(map(_matters, changes))]
+
+
+def _matters(change: Any) -> bool:
+    """Whether an entry of `dvc status` is more than that files are not there which git does not keep."""
+    if not isinstance(change, dict):
+        return True
+    paths = {path: how for part in change.values() if isinstance(part, dict) for path, how in part.items()}
+    return not paths or any(how != "deleted" or path.startswith("metrics/") for path, how in paths.items())
 
 
 def _inputs(stage: Mapping[str, Any]) -> dict[str, Any]:

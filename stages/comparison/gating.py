@@ -1,5 +1,6 @@
 """What must hold of results before they are merged."""
 
+from stages.comparison.changes import stale_stages
 from stages.comparison.comparing import compare
 from stages.comparison.results import LOCK, METRICS, read_results
 from stages.comparison.revisions import WORKSPACE, Revision, uncommitted
@@ -29,10 +30,9 @@ def gate(base: Revision | None, missing: str, floor: float | None, level: float)
     def check(holds: bool, line: str) -> None:
         (passed if holds else failed).append(line)
 
-    stale = uncommitted(LOCK, "metrics")
-    check(
-        not stale, f"{', '.join(stale)}: not as committed; run `dvc repro` and commit it" if stale else "as committed"
-    )
+    stale, changed = stale_stages(), uncommitted(LOCK, "metrics")
+    check(not stale, f"{', '.join(stale)}: must run again, `dvc repro`" if stale else "results are of these files")
+    check(not changed, f"{', '.join(changed)}: not as committed; commit it" if changed else "results are as committed")
     if floor is not None:
         check(
             now.accuracy >= floor, f"{METRICS}: accuracy {now.accuracy:.4f}, must be at least gate.accuracy = {floor}"

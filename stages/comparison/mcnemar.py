@@ -8,7 +8,8 @@ from functools import cached_property
 
 from scipy.stats import binom, binomtest
 
-Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
+from stages.evaluation.tables import Z_95
+
 LEVEL = 0.05  # below which a difference counts as more than noise
 FEWEST = 6  # images on which models must differ: 5 out of 5 on one side happen by chance once in 16 times
 
@@ -76,11 +77,11 @@ class Pairs:
         """The smallest difference that is significant among as many disagreements (FEWEST, if there are fewer)."""
         disagreements = max(FEWEST, self.disagreements)
         wins = int(binom.isf(LEVEL / 2, disagreements, 0.5)) + 1
-        return (2 * wins - disagreements) / self.n
+        return min(1.0, (2 * wins - disagreements) / self.n)
 
     @property
     def verdict(self) -> str:
-        """In words."""
+        """What B is: "better", "worse", or of "no significant difference"."""
         if not self.is_significant:
             return "no significant difference"
-        return "B is better" if self.only_b > self.only_a else "B is worse"
+        return "better" if self.only_b > self.only_a else "worse"

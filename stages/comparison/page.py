@@ -1,7 +1,10 @@
 """The report of the working tree, beside another revision: all that a reviewer decides from."""
 
 import base64
+import contextlib
+import csv
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -9,15 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.comparison.changes import MISSING, PACKAGES, changed_stages, differing, read_packages, read_params
+from stages.comparison.changes import (
+    MISSING,
+    PACKAGES,
+    changed_stages,
+    differing,
+    read_packages,
+    read_params,
+    stale_stages,
+)
 from stages.comparison.comparing import Comparison, compare
 from stages.comparison.galleries import draw_galleries
 from stages.comparison.results import read_results
 from stages.comparison.revisions import WORKSPACE, Revision, head, uncommitted
+from stages.evaluation.tables import wilson_interval
 from stages.running.process import InputError
 
-METRICS = {"metrics/test.json": "Test set", "metrics/train.json": "Validation rows"}
-DATA = "metrics/data.json"
+DATA, CLASSES = "metrics/data.json", "metrics/classes.csv"
+ENDS = ("_low", "_high")  # of an interval
 MOST_ROWS = 60  # of the data's table, which has two for each class
 PICTURES = {  # in the order of the page
     "metrics/curves.png": "Training",
@@ -61,8 +73,7 @@ def collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "head": head(),
         "uncommitted": uncommitted("."),
         "missing": missing,
-        "metrics": {title: _rows(base, now, path) for path, title in METRICS.items()},
-        "data": _rows(base, now, DATA),
+        "stale": stale_stages(),
         "packages": read_packages(now),
         "packages_md5": hashlib.md5(now.read(PACKAGES) or b"").hexdigest(),
         "pictures": [Picture(title, _inline(Path(path))) for path, title in PICTURES.items() if Path(path).is_file()],
@@ -80,40 +91,33 @@ def collect(base: Revision | None, missing: str) -> dict[str, Any]:
             context["no_comparison"] = str(error)
         else:
             context["galleries"], context["no_galleries"] = _galleries(context["comparison"])
-    changes = (context[name] for name in ("changed_params", "changed_packages", "changed_stages"))
-    return context | {"changed": any(changes), "most_rows": MOST_ROWS}
+    changes = ("changed_params", "changed_packages", "changed_stages", "stale", "no_comparison")
+    test, train, data = (_numbers(base, now, path) for path in ("metrics/test.json", "metrics/train.json", DATA))
+    same_test_set = context["comparison"] is not None
+    counts = [row for row in _rows(data) if row.difference or " classes " not in row.name]
+    recalls = _rows((dict(_recalls(base)), dict(_recalls(now)))) if same_test_set else []
+    return context | {
+        "changed": any(context[name] for name in changes),
+        "metrics": {"Test set": _rows(test, same_test_set), "Validation rows": _rows(train)},
+        "recalls": recalls[:MOST_ROWS],
+        "data": counts[:MOST_ROWS],
+    }
 
 
-def _rows(base: Revision | None, now: Revision, path: str) -> list[Row]:
-    """The numbers of a JSON file in both revisions, in the order of the later one."""
-    before, after = (dict(_numbers(each.read(path))) if each else {} for each in (base, now))
-    names = [name for name in after | before if name not in ("accuracy_low", "accuracy_high")]
-    return [Row(name, _shown(before, name), _shown(after, name), _difference(before, after, name)) for name in names]
+Numbers = dict[str, float]
 
 
-def _shown(numbers: Mapping[str, float], name: str) -> str:
-    """A number, with its interval if it has one."""
-    if name not in numbers:
-        return MISSING
-    number = numbers[name]
-    if type(number) is not float:
-        return f"{number:,}"
-    ends = [f"{numbers[end]:.4f}" for end in (f"{name}_low", f"{name}_high") if end in numbers]
-    return f"{number:.4f}" + (f" ({' to '.join(ends)})" if ends else "")
+def _numbers(base: Revision | None, now: Revision, path: str) -> tuple[Numbers, Numbers]:
+    """The numbers of a JSON file in both revisions."""
+    before, after = (dict(_flat(each.read(path))) if each else {} for each in (base, now))
+    return before, after
 
 
-def _difference(before: Mapping[str, float], after: Mapping[str, float], name: str) -> str:
-    if name not in before or name not in after or before[name] == after[name]:
-        return ""
-    difference = after[name] - before[name]
-    return f"{difference:+.4f}" if type(difference) is float else f"{difference:+,}"
-
-
-def _numbers(content: bytes | None) -> Iterator[tuple[str, float]]:
+def _flat(content: bytes | None) -> Iterator[tuple[str, float]]:
     """The numbers of a JSON file, named by the way to them; none if there is no such file."""
     try:
         waiting = [("", json.loads(content or b"{}"))]
-    except ValueError:  # of a revision that nobody made with these stages
+    except (ValueError, RecursionError):  # of a revision that nobody made with these stages
         return
     while waiting:
         name, value = waiting.pop()
@@ -121,6 +125,46 @@ def _numbers(content: bytes | None) -> Iterator[tuple[str, float]]:
             waiting += [(f"{name} {key}".strip(), part) for key, part in reversed(list(value.items()))]
         elif isinstance(value, int | float):
             yield name, value
+
+
+def _recalls(revision: Revision | None) -> Iterator[tuple[str, float]]:
+    """The recall of each class, by its name, as evaluate wrote it."""
+    content = (revision.read(CLASSES) if revision else None) or b""
+    for row in csv.DictReader(io.StringIO(content.decode(errors="replace"), newline="")):
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # a class without images has none
+            yield row["class"], float(row["recall"])
+
+
+def _rows(numbers: tuple[Numbers, Numbers], comparable: bool = True) -> list[Row]:
+    """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
+    rows = []
+    for name in numbers[1] | numbers[0]:
+        before, after = (_shown(each[name]) if name in each else MISSING for each in numbers)
+        known = comparable and name in numbers[0] and name in numbers[1] and numbers[0][name] != numbers[1][name]
+        if not name.endswith(ENDS):
+            rows.append(Row(name, before, after, _signed(numbers[1][name] - numbers[0][name]) if known else ""))
+        if "accuracy" in name:
+            intervals = [_interval(each, name) for each in numbers]
+            if intervals != [MISSING, MISSING]:
+                rows.append(Row(f"{name}, 95 % interval", intervals[0], intervals[1], ""))
+    return rows
+
+
+def _shown(number: float) -> str:
+    return f"{number:.4f}" if type(number) is float else f"{number:,}"
+
+
+def _signed(number: float) -> str:
+    return f"{'+' if number > 0 else ''}{_shown(number)}"
+
+
+def _interval(numbers: Numbers, name: str) -> str:
+    """That of an accuracy: as it is told, or from the number of images."""
+    ends = [numbers[name + end] for end in ENDS if name + end in numbers]
+    n = numbers.get(name.replace("accuracy", "n"), 0)
+    if not ends and name in numbers and n > 0:
+        ends = list(wilson_interval(numbers[name], int(n)))
+    return " to ".join(map(_shown, ends)) if len(ends) == 2 else MISSING
 
 
 def _galleries(comparison: Comparison) -> tuple[list[Picture], str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.comparison.wording import p_value
+from stages.comparison.wording import in_words, p_value
 
 
 def render(template: str, **context: Any) -> str:
@@ -22,6 +22,7 @@ def render(template: str, **context: Any) -> str:
         finalize=None if is_html else _for_markdown,
     )
     environment.filters["p_value"] = p_value
+    environment.filters["in_words"] = in_words
     environment.filters["share"] = lambda share: f"{share:.4f}"
     environment.filters["signed"] = lambda share: f"{share:+.4f}"
     environment.filters["count"] = lambda n: f"{n:,}"
@@ -33,4 +34,5 @@ def _for_markdown(value: Any) -> Any:
     """A value as text that stays text in a table: no mark-up, no line break, no HTML."""
     if isinstance(value, Markup):
         return value
-    return Markup(re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(str(value).split())))
+    text = " ".join(str(value).split()).replace("&", "&amp;")
+    return Markup(re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text))

@@ -43,7 +43,7 @@ class Results:
     @property
     def accuracy(self) -> float:
         """Share of right answers."""
-        return 1 - len(self.errors) / self.n
+        return (self.n - len(self.errors)) / self.n
 
 
 def read_results(revision: Revision) -> Results:
@@ -52,8 +52,7 @@ def read_results(revision: Revision) -> Results:
     Raises:
         InputError: it has none, or they are not those that its dvc.lock records.
     """
-    lock = read_lock(revision)
-    recorded = {out["path"]: out["md5"] for stage in lock.values() for out in stage.get("outs", [])}
+    recorded = recorded_outputs(revision)
     contents = {}
     for path in (METRICS, ERRORS):
         content = revision.read(path)
@@ -61,13 +60,16 @@ def read_results(revision: Revision) -> Results:
             raise InputError(f"{revision}: has no {path}; `dvc repro` makes it")
         if hashlib.md5(content).hexdigest() != recorded[path]:
             raise InputError(f"{revision}: {path} is not what {LOCK} records; `dvc repro` makes both anew")
-        contents[path] = content.decode()
+        contents[path] = content
     try:
-        n = int(json.loads(contents[METRICS])["n"])
-        rows = list(csv.DictReader(io.StringIO(contents[ERRORS], newline="")))
+        metrics = json.loads(contents[METRICS].decode())
+        n, n_errors = int(metrics["n"]), int(metrics["errors"])
+        rows = list(csv.DictReader(io.StringIO(contents[ERRORS].decode(), newline="")))
         errors = {int(row["index"]): Error(row["actual"], row["predicted"], float(row["probability"])) for row in rows}
         test_set = tuple(recorded[path] for path in TEST_SET)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        if not len(errors) == len(rows) == n_errors <= n or any(not 0 <= index < n for index in errors):
+            raise ValueError(f"{len(rows)} errors of {n} images do not go together")
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, csv.Error) as error:
         raise InputError(f"{revision}: {METRICS} and {ERRORS} must be what evaluate wrote: {reason(error)}") from error
     return Results(revision, n, errors, test_set)
 
@@ -81,5 +83,19 @@ def read_lock(revision: Revision) -> dict[str, Any]:
     content = revision.read(LOCK)
     if content is None:
         return {}
-    stages: dict[str, Any] = parse(content.decode(errors="replace"), f"{revision}: {LOCK}").get("stages") or {}
+    stages = parse(content.decode(errors="replace"), f"{revision}: {LOCK}").get("stages")
+    if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
+        raise InputError(f"{revision}: {LOCK}: must be what DVC wrote")
     return stages
+
+
+def recorded_outputs(revision: Revision) -> dict[str, str]:
+    """The MD5 of every output, by its path, that a revision's dvc.lock records.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return {out["path"]: out["md5"] for stage in read_lock(revision).values() for out in stage.get("outs", [])}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{revision}: {LOCK}: must be what DVC wrote: {reason(error)}") from error

@@ -54,10 +54,9 @@ def find_revision(name: str) -> Revision:
 
 
 def default_base() -> tuple[Revision | None, str]:
-    """The last commit if the working tree differs from it, or else the one before; or None, and why there is none."""
-    changed = _git("status", "--porcelain").stdout.strip()
+    """The last commit if files of it were changed since, or else the one before; or None, and why there is none."""
     try:
-        return find_revision("HEAD" if changed else "HEAD~1"), ""
+        return find_revision("HEAD" if uncommitted(".", new="no") else "HEAD~1"), ""
     except InputError as error:
         return None, str(error) if is_shallow() else "there is no earlier commit"
 
@@ -73,10 +72,19 @@ def is_shallow() -> bool:
     return _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
 
-def uncommitted(*paths: str) -> list[str]:
-    """Those of the project's files below `paths` that differ from the last commit, new ones included."""
-    lines = _git("status", "--porcelain", "-z", "--no-renames", "--", *paths).stdout.decode(errors="replace")
-    return [line[3:] for line in lines.split("\0") if line]
+def uncommitted(*paths: str, new: str = "all") -> list[str]:
+    """Those of the files below `paths` that differ from the last commit.
+
+    Args:
+        new: "all" with those that git does not know yet, "no" without.
+
+    Raises:
+        InputError: git cannot tell.
+    """
+    found = _git("status", "--porcelain", "-z", "--no-renames", f"--untracked-files={new}", "--", *paths)
+    if found.returncode != 0:
+        raise InputError(f"git status: {' '.join(found.stderr.decode(errors='replace').split())}")
+    return [line[3:] for line in found.stdout.decode(errors="replace").split("\0") if line]
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

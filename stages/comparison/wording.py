@@ -24,8 +24,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "difference": round(pairs.difference, 6),
         "difference_low": round(low, 6),
         "difference_high": round(high, 6),
-        "exact_p": round(pairs.exact_p, 6),
-        "mid_p": round(pairs.mid_p, 6),
+        "exact_p": float(f"{pairs.exact_p:.6g}"),
+        "mid_p": float(f"{pairs.mid_p:.6g}"),
         "smallest_difference": round(pairs.smallest_difference, 6),
         "verdict": pairs.verdict,
         "mended": _list_errors(comparison.mended),
@@ -50,7 +50,7 @@ def as_text(comparison: Comparison) -> str:
         f"A wrong{pairs.only_b:>{len(f'{pairs.n:,} test images') + 4},}  {pairs.neither:>9,}",
         "",
         f"B - A: {pairs.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
-        f"McNemar's test: exact p {p_value(pairs.exact_p)}, mid-p {p_value(pairs.mid_p)}: {pairs.verdict}",
+        f"McNemar's test: exact p {p_value(pairs.exact_p)}, mid-p {p_value(pairs.mid_p)}: {in_words(comparison)}",
         f"the smallest significant difference: {pairs.smallest_difference:.4f}",
     ]
     for kind, told, errors in (
@@ -65,6 +65,12 @@ def as_text(comparison: Comparison) -> str:
         if len(errors) > MOST_LISTED:
             lines.append(f"  and {len(errors) - MOST_LISTED} more (--json lists all)")
     return "\n".join(lines)
+
+
+def in_words(comparison: Comparison) -> str:
+    """The verdict on B."""
+    pairs = comparison.pairs
+    return f"B is {pairs.verdict}" if pairs.is_significant else pairs.verdict
 
 
 def p_value(p: float) -> str:

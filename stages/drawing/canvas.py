@@ -15,7 +15,7 @@ CHART_COLORS = 64  # that a chart is saved with
 WIDTH = 800  # pixels: a page's or a pull request's column
 
 # Of Okabe and Ito (2008): told apart by the colour-blind, too.
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+BLUE, ORANGE, RED = "#0072B2", "#E69F00", "#D55E00"
 GRAY = "#767676"  # still readable as text on white
 
 
@@ -38,4 +38,4 @@ def save_figure(figure: Figure, path: Path, colors: int | None = None) -> None:
 def shorten(name: object, length: int) -> str:
     """The name of a class in at most `length` characters."""
     text = str(name)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    return text if len(text) <= length else f"{text[: length - 4]}…{text[-3:]}"  # names often differ at their ends

@@ -12,7 +12,7 @@ from stages.drawing.tiles import tile
 from stages.figures.tables import Row
 
 COLUMNS, ROWS = 6, 4
-TILE, CELL, TEXT, HEAD = 96, 160, 52, 36  # an image, its cell's height, of which text, and the title's, in pixels
+TILE, CELL, TEXT, HEAD = 96, 172, 64, 36  # an image, its cell's height, of which text, and the title's, in pixels
 COLORS = 256  # of images, which may be colour photographs
 LONGEST_NAME = 15  # characters
 MOST = COLUMNS * ROWS  # images
@@ -48,9 +48,9 @@ def draw_gallery(path: Path, title: str, errors: Sequence[Row], images: Sequence
         canvas[first - 1 : first + rows + 1, left - 1 : left + cols + 1] = 170  # a frame, for images white or black
         canvas[first : first + rows, left : left + cols] = picture
         foot = HEAD + top + CELL - TEXT + 4
-        answer = f"said {shorten(row['predicted'], LONGEST_NAME)}, {100 * row['probability']:.1f} %"
         write(middle, foot, f"test image {row['index']:,}", va="top", fontsize=7.5, color=GRAY)
         write(middle, foot + 13, f"is {shorten(row['actual'], LONGEST_NAME)}", va="top", fontsize=8.5)
+        answer = f"said {shorten(row['predicted'], LONGEST_NAME)}\n{100 * row['probability']:.1f} %"
         write(middle, foot + 26, answer, va="top", fontsize=8.5, color=RED)
     figure.figimage(canvas, 0, 0, zorder=-1)
     save_figure(figure, path, COLORS)

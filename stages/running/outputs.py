@@ -31,6 +31,8 @@ def replacing(path: Path) -> Iterator[Path]:
         return
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: a device or pipe, must be a file to write")
     partial = path.with_name(f"{PARTIAL}{path.name}")
     try:
         lock = hold(partial)
