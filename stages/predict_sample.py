@@ -16,6 +16,7 @@ from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.params import choice, file_name, read_params, whole
 from stages.running.process import InputError
+from stages.running.root import in_project
 
 PARAMS = {
     "predict.input": file_name(),
@@ -29,10 +30,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
     parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict by hand")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
-    parser.add_argument("--model", type=Path, default=Path("models/cnn.h5"), help=".h5 that train wrote")
-    parser.add_argument(
-        "--dataset", type=Path, default=Path("data/prepared/dataset.json"), help=".json that prepare wrote: class names"
-    )
+    parser.add_argument("--model", type=Path, default=in_project("models/cnn.h5"), help=".h5 that train wrote")
+    dataset_file = in_project("data/prepared/dataset.json")
+    parser.add_argument("--dataset", type=Path, default=dataset_file, help=".json that prepare wrote: class names")
     stage = parser.add_argument_group("as a stage, without pictures")
     stage.add_argument("--labels", type=Path, help=".npy, the one-hot labels of the test images")
     stage.add_argument("--prediction", type=Path, help=".json to write")

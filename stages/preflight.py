@@ -19,6 +19,7 @@ from stages.network import runtime
 from stages.running import process
 from stages.running.params import PARAMS_FILE, Rule, flatten, load
 from stages.running.process import InputError
+from stages.running.root import in_project
 
 LOCK_FILE = Path("requirements.lock")
 
@@ -83,11 +84,12 @@ def package_problems(lock: str) -> list[str]:
 
 def main() -> None:
     """Run the check."""
-    if not LOCK_FILE.is_file():
-        raise InputError(f"{LOCK_FILE}: no such file; `git restore {LOCK_FILE}` brings it back")
-    problems = package_problems(LOCK_FILE.read_text(encoding="utf-8"))
+    lock = in_project(LOCK_FILE)
+    if not lock.is_file():
+        raise InputError(f"{lock}: no such file; `git restore {lock}` brings it back")
+    problems = package_problems(lock.read_text(encoding="utf-8"))
     if not problems:  # or the parser of params.yaml may be among what is missing
-        problems = params_problems(flatten(load(PARAMS_FILE)))
+        problems = params_problems(flatten(load(in_project(PARAMS_FILE))))
     if problems:
         raise InputError("\n".join(problems))
 

@@ -124,6 +124,16 @@ def test_an_animation_as_the_input_is_its_first_frame_with_a_note(project: Proje
     assert json.loads((project.root / "metrics/prediction.json").read_text())["note"] == "first of 2 frames"
 
 
+def test_it_works_from_any_folder_with_the_pictures_of_that_folder(project: Project, pictures: Path) -> None:
+    elsewhere = Project(pictures, {"PYTHONPATH": str(project.root)})
+    run = elsewhere.run("python", "-m", "stages.predict_sample", "seven.png", "more")
+    assert run.returncode == 0, run.stderr
+    assert [line.partition(": ")[0] for line in run.stdout.splitlines()] == ["seven.png", "more/white on black.jpg"]
+    project.append("params.yaml", "surplus: 1\n")
+    refused = elsewhere.run("python", "-m", "stages.predict_sample", "seven.png")
+    assert refused.returncode == 1 and "preflight: params.yaml: surplus = 1: unknown key" in refused.stderr
+
+
 def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Project) -> None:
     run = project.run("python", "-m", "stages.predict_sample", "a.png", "--figure", "b.png")
     assert run.returncode == 2 and "give either pictures, or all of" in run.stderr

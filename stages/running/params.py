@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.running.process import InputError, reason
+from stages.running.root import in_project
 
 PARAMS_FILE = Path("params.yaml")
 MOST_KEYS = 1_000  # aliases of aliases make millions out of a few lines
@@ -116,7 +117,7 @@ def read_params() -> Params:
     sys.stdout.flush()
     if subprocess.run([sys.executable, "-m", "stages.preflight"]).returncode != 0:
         sys.exit(1)
-    return Params(flatten(load(PARAMS_FILE)))
+    return Params(flatten(load(in_project(PARAMS_FILE))))
 
 
 def load(path: Path) -> dict[Any, Any]:
