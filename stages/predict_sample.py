@@ -25,10 +25,21 @@ PARAMS = {
 }
 
 
+def picture(text: str) -> Path:
+    """The argument `text` as a path. An empty one, of a script's unset variable, is not the current folder.
+
+    Raises:
+        InputError: it is empty.
+    """
+    if not text:
+        raise InputError("an empty name was given; must be a picture file or a folder of them")
+    return Path(text)
+
+
 def main() -> None:
     """Run the stage, or predict the pictures given, as the command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
-    parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict by hand")
+    parser.add_argument("pictures", nargs="*", type=picture, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
     parser.add_argument("--model", type=Path, default=in_project("models/cnn.h5"), help=".h5 that train wrote")
     dataset_file = in_project("data/prepared/dataset.json")

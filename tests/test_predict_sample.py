@@ -134,6 +134,23 @@ def test_it_works_from_any_folder_with_the_pictures_of_that_folder(project: Proj
     assert refused.returncode == 1 and "preflight: params.yaml: surplus = 1: unknown key" in refused.stderr
 
 
+def test_control_characters_in_a_name_are_escaped_lest_they_break_the_line_or_colour_the_terminal(
+    project: Project, pictures: Path
+) -> None:
+    draw_digit(pictures / "a\nb\x1b[31m.png")
+    (pictures / "c\nd.png").write_bytes(b"")
+    run = project.run("python", "-m", "stages.predict_sample", str(pictures))
+    assert run.stdout.splitlines()[0].startswith(f"{pictures}/a\\nb\\x1b[31m.png: ") and run.stdout.count("\n") == 4
+    assert run.stderr.splitlines()[-1].startswith(f"predict_sample: {pictures}/c\\nd.png: not a picture")
+
+
+def test_an_empty_name_is_refused_and_not_taken_for_the_current_folder(project: Project) -> None:
+    run = project.run("python", "-m", "stages.predict_sample", "")
+    assert run.returncode == 1 and run.stdout == ""
+    line = "predict_sample: an empty name was given; must be a picture file or a folder of them"
+    assert [ours for ours in run.stderr.splitlines() if not ours.startswith("environment: ")] == [line]
+
+
 def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Project) -> None:
     run = project.run("python", "-m", "stages.predict_sample", "a.png", "--figure", "b.png")
     assert run.returncode == 2 and "give either pictures, or all of" in run.stderr

@@ -17,7 +17,7 @@ from stages.network.inference import forward_function, predict_probabilities
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
-from stages.running.process import InputError
+from stages.running.process import InputError, printable
 
 # Of MNIST's test images that get less than this, more are wrong than right.
 UNSURE = 0.6
@@ -123,14 +123,14 @@ def _readable(
             found = find_pictures(path)
         except InputError as error:
             failures.append(error)
-            print(f"predict_sample: {error}", file=sys.stderr)
+            print(f"predict_sample: {printable(str(error))}", file=sys.stderr)
             continue
         for picture in found:
             try:
                 yield picture, picture_sample(picture, shape, preprocessing)
             except InputError as error:
                 failures.append(error)
-                print(f"predict_sample: {error}", file=sys.stderr)
+                print(f"predict_sample: {printable(str(error))}", file=sys.stderr)
 
 
 def _print_predictions(predictor: Predictor, pictures: list[tuple[Path, Sample]], as_json: bool) -> None:
@@ -139,7 +139,7 @@ def _print_predictions(predictor: Predictor, pictures: list[tuple[Path, Sample]]
         if as_json:
             print(json.dumps({"picture": str(path), **prediction, "note": sample.note}))
         else:
-            print(f"{path}: {in_words(prediction, sample.note)}")
+            print(f"{printable(path)}: {in_words(prediction, sample.note)}")
     sys.stdout.flush()
 
 

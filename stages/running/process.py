@@ -27,6 +27,11 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def printable(name: str | Path) -> str:
+    """A name for one line of a message: what is not printable, a line break for one, is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(name))
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main` and turn the ends that a person can mend into one line on stderr and a non-zero exit.
 

@@ -15,13 +15,12 @@ import numpy as np
 
 from stages.images.decoding import strict_warnings
 from stages.running.outputs import write_csv
-from stages.running.process import InputError
+from stages.running.process import InputError, printable
 from stages.sources.layout import check_trained, find_pictures
 from stages.sources.options import Options
 from stages.sources.passes import Passes
 from stages.sources.raw import FILE_COLUMNS, check_space, replacing_raw, summary, write_header
 from stages.sources.splitting import held_back
-from stages.sources.tree import printable
 
 LETTER_BYTES = 4  # of numpy's text
 

@@ -16,9 +16,9 @@ from typing import IO
 import numpy as np
 
 from stages.images.decoding import MOST_PIXELS
-from stages.running.process import InputError, reason
+from stages.running.process import InputError, printable, reason
 from stages.sources.raw import BLOCK_BYTES, Readable, Stream, check_streams, replacing_raw, summary, write_header
-from stages.sources.tree import open_inside, printable, some
+from stages.sources.tree import open_inside, some
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<set>train|test|t10k)-(?P<kind>images|labels)[-.]idx[0-9]-ubyte(\.gz)?")
 USUAL = {  # names to show to whoever lacks one

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from stages.arrays.class_names import is_name, natural_order
 from stages.images.decoding import picture_suffixes
-from stages.running.process import InputError
-from stages.sources.tree import Tree, printable, some
+from stages.running.process import InputError, printable
+from stages.sources.tree import Tree, some
 
 TRAIN, TEST = ("train", "training"), ("test", "testing")  # what the folders of the sets are called, in any case
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from stages.images.pixels import read_header, read_pixels
-from stages.running.process import InputError
+from stages.running.process import InputError, printable
 from stages.running.progress import progress
 from stages.sources.layout import Picture
 from stages.sources.options import Options
 from stages.sources.parallel import map_in_threads
-from stages.sources.tree import printable, some
+from stages.sources.tree import some
 
 Result = TypeVar("Result")
 

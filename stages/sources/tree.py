@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from stages.running.process import InputError
+from stages.running.process import InputError, printable
 
 SHOWN = 3  # names in a note: enough to recognise them by
 
@@ -86,11 +86,6 @@ def open_inside(path: Path, root: Path) -> IO[bytes]:
 def _leads_out(path: str, root: Path) -> str:
     target = printable(os.path.realpath(path))
     return f"{printable(path)}: a link out of {printable(root)}, to {target}; must be a copy"
-
-
-def printable(name: str | Path) -> str:
-    """A name for one line of a message: what is not printable, a line break for one, is escaped."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(name))
 
 
 def some(paths: Iterable[str | Path]) -> str:
