@@ -209,6 +209,13 @@ def test_a_model_whose_outputs_are_not_finite_is_refused() -> None:
         predict_probabilities(forward_function(model), IMAGES)
 
 
+@pytest.mark.parametrize("activation", ["linear", "sigmoid"])
+def test_a_model_whose_outputs_are_no_probabilities_is_refused(activation: str) -> None:
+    model = keras.Sequential([*network().layers[:-1], keras.layers.Activation(activation)])
+    with pytest.raises(InputError, match="outputs are no probabilities, from 0 to 1 with the sum 1; must end in"):
+        predict_probabilities(forward_function(model), IMAGES)
+
+
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "k.npz").write_bytes(b"PK damaged")
     assert Backup(tmp_path, "k").load() is None

@@ -14,6 +14,7 @@ from stages.running.progress import progress
 
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
+SUM_TOLERANCE = 1e-3  # of float32, over 100,000 classes
 GRADED_AT_ONCE = 10_000  # rows: the temporary arrays of more would be most of the memory
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
@@ -53,7 +54,7 @@ def predict_probabilities(
         Probabilities, float32 (number of rows, classes).
 
     Raises:
-        InputError: they are not all finite.
+        InputError: they are not all finite, or are none: the network was not ours and ends with logits.
     """
     n = len(images) if rows is None else len(rows)
     batches = [slice(start, min(start + BATCH_SIZE, n)) for start in range(0, n, BATCH_SIZE)]
@@ -65,6 +66,8 @@ def predict_probabilities(
         probabilities[part] = values
     if not np.isfinite(probabilities).all():
         raise InputError("the model's outputs are not finite: its file is damaged, or training diverged")
+    if probabilities.min() < 0 or abs(probabilities.sum(axis=1) - 1).max() > SUM_TOLERANCE:
+        raise InputError("the model's outputs are no probabilities, from 0 to 1 with the sum 1; must end in a softmax")
     return probabilities
 
 
