@@ -65,6 +65,15 @@ def test_a_gpu_that_is_not_there_is_refused_with_tensorflows_own_reason() -> Non
     assert "params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here (" in line and "CUDA" in line.upper()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces it")
+def test_too_few_addresses_are_one_line_that_names_the_limit_instead_of_a_segmentation_fault() -> None:
+    code = START + "process.run(lambda: start_tensorflow('avx2', 'cpu'))"
+    command = ["sh", "-c", 'ulimit -v 1700000 && exec "$0" -c "$1"', sys.executable, code]
+    ended = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("environment: ")]
+    assert ended.returncode == 1 and "addresses (`ulimit -v`) is 1.74 GB; must be at least " in line
+
+
 def test_the_variables_of_terraform_are_left_alone_in_silence() -> None:
     theirs = {"TF_VAR_region": "x", "TF_CLI_ARGS_plan": "x", "TF_LOG": "x", "TF_IN_AUTOMATION": "1", "TF_DATA_DIR": "x"}
     ended = run("import stages, os; print(os.environ['TF_VAR_region'])", **theirs, TF_NUM_INTRAOP_THREADS="3")

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -29,8 +30,9 @@ def start_tensorflow(instruction_set: str, device: str) -> None:
         device: "cpu", which hides GPUs, or "gpu".
 
     Raises:
-        InputError: there is no such instruction set or device here.
+        InputError: there is no such instruction set or device here, or a limit that TensorFlow would run into.
     """
+    _check_address_space()
     if instruction_set == "avx2" and IS_X86 and not has_avx2():
         raise InputError(
             "params.yaml: tensorflow.instruction_set = avx2: this CPU has no AVX2; must be native, which computes with "
@@ -57,6 +59,19 @@ def start_tensorflow(instruction_set: str, device: str) -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns that .h5 is legacy: the one format with stable bytes
     if device == "gpu" and not gpus:
         raise InputError(f"params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here ({_why_no_gpu(said)})")
+
+
+def _check_address_space() -> None:
+    """Refuse a limit on addresses at which TensorFlow's threads end the process in a segmentation fault, in silence."""
+    if sys.platform != "linux":  # elsewhere nobody enforces it
+        return
+    limit, cores = resource.getrlimit(resource.RLIMIT_AS)[0], len(os.sched_getaffinity(0))
+    needed = 1.65e9 + 0.22e9 * cores.bit_length()  # train's peak on 1, 2, 8, 32, 64: 1.85, 1.97, 2.38, 2.85, 3.12 GB
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise InputError(
+            f"the limit on a process's addresses (`ulimit -v`) is {limit / 1e9:.2f} GB; must be at least "
+            f"{needed / 1e9:.2f} GB for TensorFlow on {cores} cores, or unlimited"
+        )
 
 
 def _why_no_gpu(said: str) -> str:
