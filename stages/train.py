@@ -12,7 +12,7 @@ from typing import Any
 
 from stages.network.runtime import start_tensorflow
 from stages.running import process
-from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
+from stages.running.outputs import DECIMALS, check_writable, replacing_all, write_csv, write_json
 from stages.running.params import between, choice, fraction, list_of, number, read_params, whole
 
 PARAMS = {
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
     args = parser.parse_args()
     params = read_params()
+    check_writable(args.model, args.metrics, args.history, args.resume)
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
     import keras

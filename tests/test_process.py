@@ -48,12 +48,10 @@ def test_a_file_that_is_in_the_way_or_forbidden_is_a_line_that_names_it(tmp_path
     (tmp_path / "out.h5").mkdir()
     ended = run(f"with replacing(Path({str(tmp_path / 'out.h5')!r})) as partial: partial.write_bytes(b'')")
     assert ended.returncode == 1
-    assert our_lines(ended.stderr) == [
-        f"train: {tmp_path}/out.h5: is a directory; `make restore` brings back the committed results"
-    ]
+    assert our_lines(ended.stderr) == [f"train: {tmp_path}/out.h5: is a directory"]
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5"]
     ended = run("raise PermissionError(13, 'Permission denied', 'x.npy')")
-    assert our_lines(ended.stderr)[-1].startswith("train: x.npy: permission denied;")
+    assert our_lines(ended.stderr)[-1] == "train: x.npy: permission denied"
 
 
 def test_an_interrupted_stage_is_a_line_that_says_how_to_go_on_and_by_hand_just_a_line(
@@ -67,7 +65,10 @@ def test_an_interrupted_stage_is_a_line_that_says_how_to_go_on_and_by_hand_just_
     assert our_lines(ended.stderr)[-1].startswith("train: interrupted; `dvc repro` goes on")
 
 
-def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(small_disk: Path) -> None:
+def test_a_full_disk_is_a_line_that_names_the_output_and_after_dvc_removed_others_the_way_back(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train")
     (small_disk / "out.npy").write_text("earlier")
     body = f"with replacing(Path({str(small_disk / 'out.npy')!r})) as partial: partial.write_bytes(bytes(10**6))"
     ended = run(body)
@@ -76,6 +77,16 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(small_disk
     assert line == f"train: {small_disk}/out.npy: the disk is full; `make restore` brings back the committed results"
     assert (small_disk / "out.npy").read_text() == "earlier"
     assert [entry.name for entry in small_disk.iterdir()] == ["out.npy"]
+
+
+def test_training_does_not_begin_where_what_it_gives_cannot_be_written(project: Project, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy"
+    arguments += " --model m.h5 --metrics m.json --history h.csv"
+    for option, path in ("--history", small_disk / "new/h.csv"), ("--resume", small_disk / "resume"):
+        ended = project.run("python", "-m", "stages.train", *arguments.split(), option, str(path))
+        assert ended.returncode == 1 and "Epoch" not in ended.stdout
+        assert our_lines(ended.stderr) == [f"train: {small_disk}: cannot be written; must be, for {path}"]
 
 
 def test_an_output_appears_whole_or_not_at_all(tmp_path: Path) -> None:

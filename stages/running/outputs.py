@@ -58,6 +58,18 @@ def replacing_all(*paths: Path) -> Iterator[list[Path]]:
         yield [stack.enter_context(replacing(path)) for path in paths]
 
 
+def check_writable(*paths: Path) -> None:
+    """Refuse a place where nothing can be written before work goes into what belongs there.
+
+    Raises:
+        InputError: the folder of one of `paths`, or the nearest above it that there is, cannot be written.
+    """
+    for path in paths:
+        folder = next(folder for folder in path.parents if folder.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(f"{folder.absolute()}: cannot be written; must be, for {path}")
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content` as JSON with its keys in the order given."""
     with replacing(path) as partial:

@@ -62,7 +62,8 @@ def run(main: Callable[[], None]) -> None:
             trouble = error.strerror.lower()
         else:
             raise
-        sys.exit(f"{name}: {error.filename or 'output'}: {trouble}; `make restore` brings back the committed results")
+        way_back = "; `make restore` brings back the committed results" if "DVC_STAGE" in os.environ else ""
+        sys.exit(f"{name}: {error.filename or 'output'}: {trouble}{way_back}")
 
 
 def _end_with_dvc() -> None:
