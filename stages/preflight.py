@@ -1,10 +1,11 @@
-"""Checked before anything works: params.yaml as a whole, and that the installed packages are the locked ones.
+"""Checked before anything works: params.yaml as a whole, the data source, and that the packages are the locked ones.
 
     python -m stages.preflight
 
 It can only stop a run, so no result depends on it and no stage declares it.
 """
 
+import argparse
 import re
 import reprlib
 import sys
@@ -22,6 +23,7 @@ from stages.running.process import InputError
 from stages.running.root import in_project
 
 LOCK_FILE = Path("requirements.lock")
+PIPELINE_FILE = Path("dvc.yaml")
 
 RULES: dict[str, Rule] = {
     **ingest.PARAMS,
@@ -50,6 +52,33 @@ def params_problems(values: Mapping[str, Any]) -> list[str]:
     if not problems:
         problems += train.contradictions(values)
     return sorted(f"{PARAMS_FILE}: {problem}" for problem in problems)
+
+
+def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
+    """Say why DVC cannot take `source` as data.source, for which it has words of its own: one line, or none.
+
+    Args:
+        stages: those of dvc.yaml.
+    """
+    entries = [*stages["ingest"]["deps"], *(out for stage in stages.values() for out in outputs(stage))]
+    place = in_project(source).resolve()
+    ours = {entry: in_project(entry).resolve() for entry in entries if entry != "${data.source}"}
+    shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
+    if "://" in source:
+        problem = "is an address; must be a file or folder on this machine (`dvc get-url` fetches one)"
+    elif shared:
+        problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
+    elif not place.exists():
+        problem = "no such file or folder"
+    else:
+        return []
+    return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+
+
+def outputs(stage: Mapping[str, Any]) -> list[str]:
+    """The paths that a stage of dvc.yaml writes, metrics and plots included."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
 def shown(value: Any) -> str:
@@ -84,12 +113,18 @@ def package_problems(lock: str) -> list[str]:
 
 def main() -> None:
     """Run the check."""
+    parser = argparse.ArgumentParser(description="Check params.yaml, the data source and the packages.")
+    parser.add_argument("--no-source", action="store_true", help="leave out the data source, which ingest alone needs")
+    args = parser.parse_args()
     lock = in_project(LOCK_FILE)
     if not lock.is_file():
         raise InputError(f"{lock}: no such file; `git restore {lock}` brings it back")
     problems = package_problems(lock.read_text(encoding="utf-8"))
     if not problems:  # or the parser of params.yaml may be among what is missing
-        problems = params_problems(flatten(load(in_project(PARAMS_FILE))))
+        params = flatten(load(in_project(PARAMS_FILE)))
+        problems = params_problems(params)
+    if not problems and not args.no_source:
+        problems = source_problems(params["data.source"], load(in_project(PIPELINE_FILE))["stages"])
     if problems:
         raise InputError("\n".join(problems))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import parse_yaml  # type: ignore[import-untyped]
 
-from stages.preflight import RULES, package_problems, params_problems
+from stages.preflight import RULES, package_problems, params_problems, source_problems
 from stages.running.params import Params, flatten, load
 from stages.running.process import InputError
 from tests.project import ROOT
@@ -68,6 +68,24 @@ def test_unknown_missing_and_wrong_come_together() -> None:
         "params.yaml: train.epoch = 3: unknown key; did you mean train.epochs?",
         "params.yaml: train.seed: missing; must be a whole number from 0 to 4294967295",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("data/nowhere.npz", "no such file or folder"),
+        ("s3://bucket/mine", "is an address; must be a file or folder on this machine"),
+        ("requirements.lock", "is, holds or is part of requirements.lock, which is the pipeline's own"),
+        ("stages/sources/idx.py", "is, holds or is part of stages/sources,"),
+        ("data/raw", "is, holds or is part of data/raw/x_train.npy,"),
+        (str(ROOT / "data/../models/cnn.h5"), "is, holds or is part of models/cnn.h5,"),
+        (".", "is, holds or is part of requirements.lock,"),
+    ],
+)
+def test_a_data_source_that_dvc_cannot_take_is_one_line_in_our_words(source: str, problem: str) -> None:
+    (line,) = source_problems(source, load(ROOT / "dvc.yaml")["stages"])
+    assert line.startswith(f"params.yaml: data.source = {source!r}: {problem}")
+    assert source_problems("data/mnist.npz", load(ROOT / "dvc.yaml")["stages"]) == []
 
 
 def test_contradictory_values_are_a_problem() -> None:
