@@ -10,6 +10,8 @@ override export BASE := $(value BASE)
 COMMIT = git rev-parse --quiet --verify --end-of-options
 # A DVC that was killed while it wrote this file leaves it empty, and then refuses every run.
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
+# The stages that a failed run has not got to: their results stay, of the inputs before.
+STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
 INSTALLED := .venv/.installed
 
 .PHONY: help install repro report test lint ci verify bench bench-scale restore lock clean
@@ -37,7 +39,8 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 repro: install  ## run the stages whose inputs changed, then show the results
 	@python -m stages.preflight
 	@$(UNLOCK)
-	@dvc repro
+	@dvc repro || { stale=$$($(STALE)); test -z "$$stale" || \
+	  printf 'make: missing, or still of earlier inputs, are the results of\n%s\n' "$$stale" >&2; exit 1; }
 	@echo
 	@echo "The results. (DVC skips a stage when its inputs are, byte for byte, those that the results"
 	@echo "at hand were made from: on a fresh clone they come with it. \`make verify\` makes all anew.)"
