@@ -69,6 +69,14 @@ def test_every_module_and_option_that_is_named_exists(reproduced: Project) -> No
             assert text and all(option in text for option in re.findall(r" (--[a-z-]+)", command)), command
 
 
+def test_the_model_is_used_and_trained_on_as_shown(project: Project) -> None:
+    """By stock Keras alone."""
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    data = "x, y = (numpy.load(f'data/prepared/{name}_test.npy') for name in 'xy')"
+    run = project.run("python", "-c", f"import keras, numpy\n{data}\n{code}")
+    assert run.returncode == 0 and "loss: " in run.stdout, run.stderr
+
+
 @pytest.mark.slow
 def test_every_command_runs_as_written(project: Project) -> None:
     from PIL import Image
