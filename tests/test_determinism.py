@@ -105,7 +105,7 @@ def expected(project: Project) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("interop", [1, 16])
+@pytest.mark.parametrize("interop", [pytest.param(1, marks=pytest.mark.slow), 16])
 def test_any_number_of_inter_op_threads_gives_the_same_model(project: Project, interop: int) -> None:
     assert train(project, interop) == expected(project)
 

@@ -115,6 +115,7 @@ def test_a_number_as_the_input_is_told_and_drawn_digit_by_digit(project: Project
     assert Image.open(project.root / "metrics/prediction.png").width > 1000
 
 
+@pytest.mark.slow
 def test_an_animation_as_the_input_is_its_first_frame_with_a_note(project: Project, pictures: Path) -> None:
     with Image.open(pictures / "seven.png") as seven:
         seven.save(project.root / "seven.gif", save_all=True, append_images=[Image.new("L", seven.size, 255)])
@@ -169,6 +170,7 @@ def test_a_sample_that_is_not_there_is_one_clear_line(project: Project) -> None:
     assert expected in run.stderr.splitlines()
 
 
+@pytest.mark.slow
 def test_prepared_images_other_than_the_test_set_have_no_label(project: Project) -> None:
     """Their number may be that of the test set, whose labels are not theirs."""
     project.set_param("predict.input", "data/other.npy")

@@ -68,6 +68,7 @@ def test_a_clone_pulls_predicts_without_training_and_has_nothing_to_rerun(pushed
     assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
+@pytest.mark.slow
 def test_the_model_is_fetched_by_its_name_or_its_path_without_a_clone(pushed: Project, tmp_path: Path) -> None:
     anywhere = Project(tmp_path, CREDENTIALS)
     run_all(
