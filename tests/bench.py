@@ -122,13 +122,15 @@ def our_epochs(instruction_set: str) -> None:
 
     from stages.arrays.prepared import open_prepared
     from stages.network.architecture import build_network
+    from stages.training.augmentation import Augmentation
     from stages.training.loop import Training
 
     images, labels = open_prepared(*map(Path, PREPARED))
     params = Params(flatten(load(PARAMS_FILE)))
     model = {key.removeprefix("model."): params[key] for key in params if key.startswith("model.")}
-    train = {key.removeprefix("train."): params[key] for key in params if key.startswith("train.")}
+    train = load(PARAMS_FILE)["train"]
     train.pop("epochs")
+    train["augmentation"] = Augmentation(**train["augmentation"])
     training = Training(build_network(images.shape[1:], "channels_last", 10, **model), images, labels, **train)
     for epoch, _ in enumerate(sys.stdin, 1):
         start = time.perf_counter()

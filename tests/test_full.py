@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.project import Project, copy_project, output_paths
+from tests.project import ROOT, Project, copy_project, output_paths
 from tests.test_interruptions import start_until_the_first_backup, trainers, wait_for
 from tests.verify import recorded, verify_emulated, why_no_match_is_possible
 
@@ -109,6 +112,13 @@ def test_genuine_mnist_images_pass_through_the_picture_path_practically_unchange
     direct = 1 - float((errors["index"] < 2000).sum()) / 2000
     through_pictures = float(np.mean([told == label for told, label in zip(predicted, labels, strict=True)]))
     assert through_pictures >= direct - 0.006  # 0.003 over all 10,000; a fifth of them scatters
+
+
+@pytest.mark.skipif(not (ROOT / "data/prepared/x_train.npy").exists(), reason="needs the prepared data: `dvc repro`")
+def test_the_benchmark_trains_with_the_recipe_of_params_yaml() -> None:
+    command = [sys.executable, "-m", "tests.bench", "--epochs", "avx2"]
+    run = subprocess.run(command, cwd=ROOT, input="\n", text=True, capture_output=True)
+    assert re.search(r"^seconds [\d.]+$", run.stdout, re.MULTILINE), run.stderr
 
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
