@@ -148,8 +148,9 @@ def test_every_random_layer_draws_from_the_seed_and_the_epoch_alone() -> None:
 
 def test_a_loss_on_activity_is_refused_by_the_layers_name() -> None:
     network = sequential(layers.Flatten(), layers.Dense(4, activity_regularizer="l2", name="busy"))
-    with pytest.raises(InputError, match="network: busy: activity_regularizer is not supported"):
-        training(network, seed=1)
+    for model in (network, sequential(network)):
+        with pytest.raises(InputError, match="network: busy: activity_regularizer is not supported"):
+            training(model, seed=1)
 
 
 @pytest.mark.parametrize("build", [regularized, residual, normalized])

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from stages.comparison.mcnemar import Pairs
-from stages.comparison.results import Error, Results
+from stages.comparison.results import Results
+from stages.figures.tables import Row
 from stages.running.process import InputError
 
 
@@ -18,8 +19,8 @@ class Comparison:
     a: Results
     b: Results
     pairs: Pairs
-    mended: dict[int, Error]
-    broken: dict[int, Error]
+    mended: dict[int, Row]
+    broken: dict[int, Row]
 
 
 def compare(a: Results, b: Results) -> Comparison:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from stages.arrays.prepared import channels_last, open_prepared_images, read_dataset
 from stages.comparison.comparing import Comparison
-from stages.comparison.results import Error, recorded_outputs
+from stages.comparison.results import recorded_outputs
 from stages.drawing.canvas import shorten
 from stages.figures.gallery import draw_gallery, most_confident
+from stages.figures.tables import Row
 from stages.running.outputs import replacing_all
 from stages.running.process import InputError
 
@@ -41,8 +42,8 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def _draw(path: Path, title: str, errors: Mapping[int, Error]) -> None:
-    shown = most_confident([{"index": index, **vars(error)} for index, error in errors.items()])
+def _draw(path: Path, title: str, errors: Mapping[int, Row]) -> None:
+    shown = most_confident(list(errors.values()))
     images, layout = open_prepared_images(IMAGES), read_dataset(DATASET).image_data_format
     pictures = [channels_last(images[row["index"] : row["index"] + 1], layout)[0] for row in shown]
     some = f" (the {len(shown)} most confident)" if len(shown) < len(errors) else ""

@@ -1,10 +1,7 @@
 """The report of the working tree, beside another revision: all that a reviewer decides from."""
 
 import base64
-import contextlib
-import csv
 import hashlib
-import io
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,11 +23,13 @@ from stages.comparison.galleries import draw_galleries
 from stages.comparison.results import read_results
 from stages.comparison.revisions import WORKSPACE, Revision, head, uncommitted
 from stages.evaluation.tables import wilson_interval
+from stages.figures.tables import CLASSES as CLASS_COLUMNS
+from stages.figures.tables import parse_table
 from stages.running.process import InputError
 
 DATA, CLASSES = "metrics/data.json", "metrics/classes.csv"
 ENDS = ("_low", "_high")  # of an interval
-MOST_ROWS = 60  # of the data's table, which has two for each class
+MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
     "metrics/curves.png": "Training",
     "metrics/confusion.png": "What is taken for what",
@@ -95,11 +94,11 @@ def collect(base: Revision | None, missing: str) -> dict[str, Any]:
     test, train, data = (_numbers(base, now, path) for path in ("metrics/test.json", "metrics/train.json", DATA))
     same_test_set = context["comparison"] is not None
     counts = [row for row in _rows(data) if row.difference or " classes " not in row.name]
-    recalls = _rows((dict(_recalls(base)), dict(_recalls(now)))) if same_test_set else []
+    recalls = _recalls(base, now) if same_test_set and base else []
     return context | {
         "changed": any(context[name] for name in changes),
         "metrics": {"Test set": _rows(test, same_test_set), "Validation rows": _rows(train)},
-        "recalls": recalls[:MOST_ROWS],
+        "recalls": recalls,
         "data": counts[:MOST_ROWS],
     }
 
@@ -127,12 +126,15 @@ def _flat(content: bytes | None) -> Iterator[tuple[str, float]]:
             yield name, value
 
 
-def _recalls(revision: Revision | None) -> Iterator[tuple[str, float]]:
-    """The recall of each class, by its name, as evaluate wrote it."""
-    content = (revision.read(CLASSES) if revision else None) or b""
-    for row in csv.DictReader(io.StringIO(content.decode(errors="replace"), newline="")):
-        with contextlib.suppress(KeyError, TypeError, ValueError):  # a class without images has none
-            yield row["class"], float(row["recall"])
+def _recalls(base: Revision, now: Revision) -> list[Row]:
+    """The recall of each class in both revisions, those that changed most first."""
+    before, after = (
+        {row["class"]: row["recall"] for row in parse_table(each.read(CLASSES) or b"", CLASSES, CLASS_COLUMNS)}
+        for each in (base, now)
+    )
+    known = [name for name in after if after[name] is not None and before.get(name) is not None]
+    known.sort(key=lambda name: -abs(after[name] - before[name]))
+    return _rows(({name: before[name] for name in known}, {name: after[name] for name in known}))[:MOST_ROWS]
 
 
 def _rows(numbers: tuple[Numbers, Numbers], comparable: bool = True) -> list[Row]:

@@ -17,7 +17,6 @@ def render(template: str, **context: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=False,
         autoescape=is_html,
         finalize=None if is_html else _for_markdown,
     )

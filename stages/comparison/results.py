@@ -1,14 +1,14 @@
 """What git keeps of a graded model: which test images it got wrong, of how many, and which images these are."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stages.comparison.revisions import Revision
+from stages.figures.tables import ERRORS as ERROR_COLUMNS
+from stages.figures.tables import Row, parse_table
 from stages.running.params import parse
 from stages.running.process import InputError, reason
 
@@ -17,27 +17,18 @@ TEST_SET = ("data/raw/x_test.npy", "data/raw/y_test.npy")
 
 
 @dataclass(frozen=True)
-class Error:
-    """A wrong answer: the names of the image's class and of the predicted one, and the probability it was given."""
-
-    actual: str
-    predicted: str
-    probability: float
-
-
-@dataclass(frozen=True)
 class Results:
     """A graded model.
 
     revision: where it is.
     n: how many test images there are.
-    errors: the wrong answers, by the number of the test image.
+    errors: the wrong answers, rows of `figures.tables.ERRORS`, by the number of the test image.
     test_set: what tells these images and their labels from others.
     """
 
     revision: Revision
     n: int
-    errors: Mapping[int, Error]
+    errors: Mapping[int, Row]
     test_set: tuple[str, ...]
 
     @property
@@ -61,15 +52,15 @@ def read_results(revision: Revision) -> Results:
         if hashlib.md5(content).hexdigest() != recorded[path]:
             raise InputError(f"{revision}: {path} is not what {LOCK} records; `dvc repro` makes both anew")
         contents[path] = content
+    rows = parse_table(contents[ERRORS], f"{revision}: {ERRORS}", ERROR_COLUMNS)
+    errors = {row["index"]: row for row in rows}
     try:
         metrics = json.loads(contents[METRICS].decode())
         n, n_errors = int(metrics["n"]), int(metrics["errors"])
-        rows = list(csv.DictReader(io.StringIO(contents[ERRORS].decode(), newline="")))
-        errors = {int(row["index"]): Error(row["actual"], row["predicted"], float(row["probability"])) for row in rows}
         test_set = tuple(recorded[path] for path in TEST_SET)
         if not len(errors) == len(rows) == n_errors <= n or any(not 0 <= index < n for index in errors):
             raise ValueError(f"{len(rows)} errors of {n} images do not go together")
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{revision}: {METRICS} and {ERRORS} must be what evaluate wrote: {reason(error)}") from error
     return Results(revision, n, errors, test_set)
 

@@ -54,9 +54,14 @@ def find_revision(name: str) -> Revision:
 
 
 def default_base() -> tuple[Revision | None, str]:
-    """The last commit if files of it were changed since, or else the one before; or None, and why there is none."""
+    """The last commit if files of it were changed since, or else the one before; or None, and why there is none.
+
+    Raises:
+        InputError: git cannot tell.
+    """
+    name = "HEAD" if uncommitted(".", new="no") else "HEAD~1"
     try:
-        return find_revision("HEAD" if uncommitted(".", new="no") else "HEAD~1"), ""
+        return find_revision(name), ""
     except InputError as error:
         return None, str(error) if is_shallow() else "there is no earlier commit"
 

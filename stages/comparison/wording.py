@@ -1,10 +1,8 @@
 """A comparison as text for a terminal, as Markdown, and as JSON."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from stages.comparison.comparing import Comparison
-from stages.comparison.results import Error
 
 MOST_LISTED = 10  # images of a kind; JSON has all
 
@@ -28,26 +26,23 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "mid_p": float(f"{pairs.mid_p:.6g}"),
         "smallest_difference": round(pairs.smallest_difference, 6),
         "verdict": pairs.verdict,
-        "mended": _list_errors(comparison.mended),
-        "broken": _list_errors(comparison.broken),
+        "mended": list(comparison.mended.values()),
+        "broken": list(comparison.broken.values()),
     }
-
-
-def _list_errors(errors: Mapping[int, Error]) -> list[dict[str, Any]]:
-    return [{"index": index, **vars(error)} for index, error in errors.items()]
 
 
 def as_text(comparison: Comparison) -> str:
     """What a person reads in a terminal."""
     pairs = comparison.pairs
     low, high = pairs.interval
+    head = f"{pairs.n:,} test images"
     lines = [
         f"A  {comparison.a.accuracy:.4f}  {comparison.a.revision}",
         f"B  {comparison.b.accuracy:.4f}  {comparison.b.revision}",
         "",
-        f"{pairs.n:,} test images  {'B right':>9}  {'B wrong':>9}",
-        f"A right{pairs.both:>{len(f'{pairs.n:,} test images') + 4},}  {pairs.only_a:>9,}",
-        f"A wrong{pairs.only_b:>{len(f'{pairs.n:,} test images') + 4},}  {pairs.neither:>9,}",
+        f"{head}  {'B right':>9}  {'B wrong':>9}",
+        f"{'A right':<{len(head)}}  {pairs.both:>9,}  {pairs.only_a:>9,}",
+        f"{'A wrong':<{len(head)}}  {pairs.only_b:>9,}  {pairs.neither:>9,}",
         "",
         f"B - A: {pairs.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
         f"McNemar's test: exact p {p_value(pairs.exact_p)}, mid-p {p_value(pairs.mid_p)}: {in_words(comparison)}",
@@ -58,10 +53,9 @@ def as_text(comparison: Comparison) -> str:
         ("broken", "B says", comparison.broken),
     ):
         lines += ["", f"{kind}: {len(errors)}"]
-        lines += [
-            f"  test image {index}: is {error.actual}, {told} {error.predicted} ({100 * error.probability:.1f} %)"
-            for index, error in list(errors.items())[:MOST_LISTED]
-        ]
+        for row in list(errors.values())[:MOST_LISTED]:
+            answer = f"{row['predicted']} ({100 * row['probability']:.1f} %)"
+            lines.append(f"  test image {row['index']}: is {row['actual']}, {told} {answer}")
         if len(errors) > MOST_LISTED:
             lines.append(f"  and {len(errors) - MOST_LISTED} more (--json lists all)")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
-"""Reading the tables that train and evaluate write."""
+"""Reading the tables that train and evaluate write: in the working tree, or as another commit has them."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,12 +31,18 @@ def read_table(path: Path, columns: Columns) -> list[Row]:
         InputError: the file is missing, or has no such columns and values.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{name: convert(row[name]) for name, convert in columns.items()} for row in csv.DictReader(file)]
+        return parse_table(path.read_bytes(), str(path), columns)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
+
+
+def parse_table(content: bytes, name: str, columns: Columns) -> list[Row]:
+    """The same of a file's content, which an error calls by `name`."""
+    try:
+        table = csv.DictReader(io.StringIO(content.decode(), newline=""))
+        return [{column: convert(row[column]) for column, convert in columns.items()} for row in table]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: must be a table with {', '.join(columns)}: {reason(error)}") from error
+        raise InputError(f"{name}: must be a table with {', '.join(columns)}: {reason(error)}") from error
 
 
 def read_figure(path: Path, name: str) -> float:

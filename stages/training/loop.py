@@ -50,14 +50,17 @@ class Training:
         Args:
             images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
             labels: one-hot float32 (n, classes).
-            schedule: of the learning rate: "constant"; "cosine": down to 0 along half a wave (Loshchilov and Hutter
-                2017), over all epochs.
             validation_split, validation_rows: how many rows validate, and which: see `split_rows`.
             shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and
                 not on that of the cores.
+            schedule: of the learning rate: "constant"; "cosine": down to 0 along half a wave (Loshchilov and Hutter
+                2017), over all epochs.
+            augmentation: how training images are changed at random.
+            image_data_format: of the images.
 
         Raises:
-            InputError: the split leaves no row to train or to validate on.
+            InputError: the split leaves no row to train or to validate on, or the network has a layer that does not
+                train in shards.
         """
         self.network, self.images, self.labels = network, images, labels
         self.seed, self.batch_size = seed, batch_size

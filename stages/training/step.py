@@ -1,6 +1,6 @@
 """One step of training: the gradients of a batch's shards, side by side, and their sum in a fixed order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def sharded_step(network: keras.Model, optimizer: keras.optimizers.Optimizer, sh
     Raises:
         InputError: a layer regularizes its activity, a loss that would count differently in shards.
     """
-    active = [layer.name for layer in network.layers if getattr(layer, "activity_regularizer", None) is not None]
+    active = [layer.name for layer in all_layers(network) if layer.activity_regularizer is not None]
     if active:
         raise InputError(f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is")
     regularized = [variable for variable in network.trainable_variables if variable.regularizer is not None]
@@ -57,6 +57,14 @@ def in_order(parts: Sequence[tf.Tensor]) -> tf.Tensor:
     for part in parts[1:]:
         total = total + part
     return total
+
+
+def all_layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a network, and of the networks that are among them."""
+    for layer in network.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
 
 
 def seed_layers(network: keras.Model, seed: int, epoch: int) -> None:
