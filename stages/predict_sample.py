@@ -1,7 +1,8 @@
 """Stage 5, predict-sample: let the trained network tell what one sample is; by hand, any picture files.
 
     python -m stages.predict_sample --labels data/prepared/y_test.npy --model models/cnn.h5 \\
-        --dataset data/prepared/dataset.json --prediction metrics/prediction.json --figure metrics/prediction.png
+        --confidence models/confidence.json --dataset data/prepared/dataset.json \\
+        --prediction metrics/prediction.json --figure metrics/prediction.png
     python -m stages.predict_sample photo.png folder [--json]
 
 The stage's sample is `predict.input` in params.yaml: prepared test images, of which `predict.index` picks one, or a
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("pictures", nargs="*", type=picture, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
     parser.add_argument("--model", type=Path, default=in_project("models/cnn.h5"), help=".h5 that train wrote")
+    confidence_file = in_project("models/confidence.json")
+    parser.add_argument("--confidence", type=Path, default=confidence_file, help=".json that train wrote, of the model")
     dataset_file = in_project("data/prepared/dataset.json")
     parser.add_argument("--dataset", type=Path, default=dataset_file, help=".json that prepare wrote: class names")
     stage = parser.add_argument_group("as a stage, without pictures")
@@ -56,7 +59,7 @@ def main() -> None:
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
     from stages.arrays.prepared import read_dataset
-    from stages.network.model_file import load_network
+    from stages.network.model_file import load_network, read_unsure_below
     from stages.pictures.figure import draw_prediction
     from stages.pictures.prediction import Predictor, predict_pictures
     from stages.pictures.sample import read_sample
@@ -70,7 +73,7 @@ def main() -> None:
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"
         )
-    predictor = Predictor(load_network(args.model), dataset)
+    predictor = Predictor(load_network(args.model), dataset, read_unsure_below(args.confidence))
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
         sys.exit(0 if all_read else 1)

@@ -1,7 +1,8 @@
 """Stage 3, train: fit the CNN to the prepared training set.
 
     python -m stages.train --images data/prepared/x_train.npy --labels data/prepared/y_train.npy \\
-        --model models/cnn.h5 --metrics metrics/train.json --history metrics/history.csv
+        --model models/cnn.h5 --confidence models/confidence.json --metrics metrics/train.json \\
+        --history metrics/history.csv
 """
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.outputs import DECIMALS, check_writable, replacing_all, write_csv, write_json
-from stages.running.params import between, choice, fraction, list_of, number, read_params, whole
+from stages.running.params import between, choice, fraction, list_of, number, optional, read_params, whole
 
 PARAMS = {
     "model.filters": list_of(whole(1, 4096)),
@@ -30,6 +31,7 @@ PARAMS = {
     "train.validation_rows": choice("last", "stratified"),
     "train.shards": whole(1, 1024),
     "train.schedule": choice("constant", "cosine"),
+    "train.early_stopping": optional(whole(1, 10_000)),
     "train.augmentation.rotation": number(0, 180),
     "train.augmentation.shear": number(0, 1),
     "train.augmentation.zoom": fraction(),
@@ -49,12 +51,13 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
     parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
     parser.add_argument("--model", type=Path, required=True, help=".h5 to write")
+    parser.add_argument("--confidence", type=Path, required=True, help=".json to write, when its answers are unsure")
     parser.add_argument("--metrics", type=Path, required=True, help=".json to write, of the validation rows")
     parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line more after each epoch")
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
     args = parser.parse_args()
     params = read_params()
-    check_writable(args.model, args.metrics, args.history, args.resume)
+    check_writable(args.model, args.confidence, args.metrics, args.history, args.resume)
     start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
     import keras
@@ -63,6 +66,7 @@ def main() -> None:
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
     from stages.training.augmentation import Augmentation
+    from stages.training.confidence import unsure_below
     from stages.training.loop import Training
     from stages.training.resume import Backup, fingerprint, loaded_sources
     from stages.training.rows import validation_warning
@@ -99,19 +103,22 @@ def main() -> None:
             zoom=params["train.augmentation.zoom"],
             shift=params["train.augmentation.shift"],
         ),
+        early_stopping=params["train.early_stopping"],
         image_data_format=params["prepare.image_data_format"],
     )
     if (warning := validation_warning(labels, training.validation_rows)) is not None:
         print(f"warning: {warning}", file=sys.stderr)
-    epochs = params["train.epochs"]
     key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
-    for history in training.run(epochs, backup):
+    for history in training.run(params["train.epochs"], backup):
         write_csv(args.history, list(history[0]), history)
-    last = {name: round(history[-1][name], DECIMALS) for name in ("val_accuracy", "val_loss")}
-    with replacing_all(args.model, args.metrics) as (model, metrics):
+    kept = next((row for row in history if row.get("kept")), history[-1])
+    figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
+    below = unsure_below(network, images, labels, training.validation_rows, params["prepare.image_data_format"])
+    with replacing_all(args.model, args.confidence, args.metrics) as (model, confidence, metrics):
         save_network(network, model, learning_rate)
-        write_json(metrics, last | {"val_n": len(training.validation_rows), "epochs": epochs})
+        write_json(confidence, {"unsure_below": below})
+        write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
     backup.remove()
 
 

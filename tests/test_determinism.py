@@ -88,19 +88,21 @@ def train(project: Project, interop: int = 0, intraop: int = 0, **env: str) -> d
     """Train by hand under other conditions; returns the hashes of what came out."""
     arguments = (
         "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy "
-        "--model other/cnn.h5 --metrics other/train.json --history other/history.csv --resume other/resume"
+        "--model other/cnn.h5 --confidence other/confidence.json --metrics other/train.json "
+        "--history other/history.csv --resume other/resume"
     )
     shutil.rmtree(project.root / "other", ignore_errors=True)
     command = ["python", "-c", DRIVER, str(interop), str(intraop), "stages.train", *arguments.split()]
     run = Project(project.root, env).run(*command)
     assert run.returncode == 0, run.stderr
     assert f"intra-op threads {intraop or 1}" in run.stdout
-    return {name: md5(project.root / "other" / name) for name in ("cnn.h5", "history.csv")}
+    return {name: md5(project.root / "other" / name) for name in ("cnn.h5", "confidence.json", "history.csv")}
 
 
 def expected(project: Project) -> dict[str, str]:
     return {
         "cnn.h5": md5(project.root / "models/cnn.h5"),
+        "confidence.json": md5(project.root / "models/confidence.json"),
         "history.csv": md5(project.root / "metrics/history.csv"),
     }
 

@@ -99,7 +99,7 @@ def test_two_trainings_at_once_with_other_parameters_both_end_well_and_leave_no_
 ) -> None:
     """The shorter one ends, and clears up, while the longer one still writes its backups."""
     arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model {0}.h5"
-    arguments += " --metrics {0}.json --history {0}.csv"
+    arguments += " --confidence {0}.c.json --metrics {0}.json --history {0}.csv"
     project.set_param("train.epochs", LONG)
     longer = project.start("python", "-m", "stages.train", *arguments.format("longer").split())
     wait_for(lambda: bool(backups(project)), "the first finished epoch")
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project
 
 def test_a_training_started_by_hand_outlives_the_shell_that_started_it(project: Project) -> None:
     arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model m.h5"
-    arguments += " --metrics m.json --history h.csv"
+    arguments += " --confidence c.json --metrics m.json --history h.csv"
     shell = project.start("sh", "-c", f"nohup python -m stages.train {arguments} & sleep 1000")
     wait_for(lambda: trainers(project) != [], "the trainer")
     shell.kill()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stages.pictures.figure import draw_prediction, side_by_side
-from stages.pictures.prediction import UNSURE, describe, in_words
+from stages.pictures.prediction import describe, in_words
 from stages.pictures.sample import Box, Sample
 from tests.project import Project
 
@@ -180,8 +180,11 @@ def test_prepared_images_other_than_the_test_set_have_no_label(project: Project)
     assert prediction["input"] == "other.npy" and prediction["label"] is None and prediction["predicted"] is not None
 
 
+UNSURE = 0.6  # below this
+
+
 def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:
-    return describe(Sample(**{"fields": FIELD, **sample}), [probabilities], range(len(probabilities)))
+    return describe(Sample(**{"fields": FIELD, **sample}), [probabilities], range(len(probabilities)), UNSURE)
 
 
 def test_an_unsure_network_is_said_to_be_so() -> None:
@@ -194,7 +197,7 @@ def test_the_predicted_class_is_that_of_the_unrounded_probabilities_as_in_the_me
 
 
 def test_classes_with_names_are_called_by_them() -> None:
-    named = describe(Sample(FIELD), [[0.3, 0.7]], ["cat", "dog"])
+    named = describe(Sample(FIELD), [[0.3, 0.7]], ["cat", "dog"], UNSURE)
     assert named["predicted"] == "dog" and named["probabilities"] == {"cat": 0.3, "dog": 0.7}
     assert in_words(named, None) == "dog (70.0 %)"
 
@@ -218,7 +221,7 @@ def test_a_prediction_in_words_has_its_probability_warning_and_note() -> None:
 
 def number(rows: list[list[float]], classes: Sequence[int] | Sequence[str], **sample: Any) -> dict[str, Any]:
     fields, boxes = FIELD.repeat(len(rows), 0), [Box(10 * n, 0, 8, 9) for n in range(len(rows))]
-    return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), rows, classes)
+    return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), rows, classes, UNSURE)
 
 
 def test_a_number_is_a_string_of_digits_with_a_probability_and_a_box_each() -> None:

@@ -82,7 +82,7 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_after_dvc_removed_other
 def test_training_does_not_begin_where_what_it_gives_cannot_be_written(project: Project, small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy"
-    arguments += " --model m.h5 --metrics m.json --history h.csv"
+    arguments += " --model m.h5 --confidence c.json --metrics m.json --history h.csv"
     for option, path in ("--history", small_disk / "new/h.csv"), ("--resume", small_disk / "resume"):
         ended = project.run("python", "-m", "stages.train", *arguments.split(), option, str(path))
         assert ended.returncode == 1 and "Epoch" not in ended.stdout
@@ -122,7 +122,11 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
     [
         ("ingest", "--raw raw", "nowhere.npz: no such file or folder (data.source in params.yaml)"),
         ("prepare", "--raw nowhere --prepared p --look l.json --sheet s.png", "nowhere/x_train.npy: no such file"),
-        ("train", "--images x.npy --labels y.npy --model m.h5 --metrics m.json --history h.csv", "x.npy: no such file"),
+        (
+            "train",
+            "--images x.npy --labels y.npy --model m.h5 --confidence c --metrics m.json --history h.csv",
+            "x.npy: no such file",
+        ),
         (
             "evaluate",
             "--model m --images x --labels y --dataset d --findings f "
@@ -159,7 +163,7 @@ def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
         "-m",
         "stages.train",
         *["--images", "x", "--labels", "y"],
-        *["--model", "m", "--metrics", "t", "--history", "h"],
+        *["--model", "m", "--confidence", "c", "--metrics", "t", "--history", "h"],
     )
     (line,) = our_lines(ended.stderr)
     assert ended.returncode == 1 and line.startswith("preflight: requirements.lock: the packages of ")

@@ -22,8 +22,9 @@ import tensorflow as tf  # noqa: E402
 
 from stages.network.architecture import build_network  # noqa: E402
 from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
-from stages.network.model_file import load_network, save_network  # noqa: E402
+from stages.network.model_file import load_network, read_unsure_below, save_network  # noqa: E402
 from stages.training.augmentation import Augmentation  # noqa: E402
+from stages.training.confidence import OTHER_HANDS, unsure_below  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
 from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
@@ -188,6 +189,51 @@ def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbe
     assert weights(resumed) == weights(undisturbed)
 
 
+def stops_early(tmp_path: Path, losses: list[float], epochs: int = 6) -> tuple[Training, list[bytes]]:
+    """A training that bears 2 epochs without a lower val_loss, of which each epoch adds 1 to all weights."""
+    training = Training(network(), IMAGES, LABELS, **TRAINING, early_stopping=2)
+
+    def run_epoch(epoch: int, epochs: int = 1) -> dict[str, float]:
+        training.network.set_weights([weight + np.float32(1) for weight in training.network.get_weights()])
+        after.append(weights(training.network))
+        return {"val_loss": losses[epoch - 1]}
+
+    after: list[bytes] = []
+    training.run_epoch = run_epoch  # type: ignore[method-assign]
+    return training, after
+
+
+@pytest.mark.parametrize(
+    ("losses", "ran", "kept"),
+    [
+        ([3, 2, 2, 4, 1, 1], 4, 2),  # stops, though a lower one would have come; of equal ones the first
+        ([3, 2, 4, 1, 5, 6], 6, 4),
+        ([6, 5, 4, 3, 2, 1], 6, 6),
+    ],
+)
+def test_early_stopping_ends_when_val_loss_no_longer_falls_and_keeps_the_best_epoch(
+    tmp_path: Path, losses: list[float], ran: int, kept: int
+) -> None:
+    training, after = stops_early(tmp_path, losses)
+    *_, history = training.run(6, Backup(tmp_path, OWN))
+    assert [row["kept"] for row in history] == [int(epoch == kept) for epoch in range(1, ran + 1)]
+    assert len(after) == ran and weights(training.network) == after[kept - 1]
+
+
+@pytest.mark.parametrize("finished", [1, 3, 4])
+def test_a_training_that_stops_early_keeps_the_best_epoch_also_when_it_was_resumed_after_it(
+    tmp_path: Path, finished: int
+) -> None:
+    losses = [3.0, 2, 2, 4, 1, 1]
+    undisturbed, _ = stops_early(tmp_path, losses)
+    *_, history = undisturbed.run(6, Backup(tmp_path / "a", OWN))
+    cut_short, _ = stops_early(tmp_path, losses)
+    assert len(list(islice(cut_short.run(6, Backup(tmp_path / "b", OWN)), finished))) == finished
+    resumed, _ = stops_early(tmp_path, losses)
+    *_, again = resumed.run(6, Backup(tmp_path / "b", OWN))
+    assert again == history and weights(resumed.network) == weights(undisturbed.network)
+
+
 def test_it_can_learn_a_handful_of_images_by_heart(tmp_path: Path) -> None:
     model = network(conv_dropout=0.0, dense_dropout=0.0, filters=[16, 16], dense_units=64)
     *_, history = Training(model, IMAGES[:10], LABELS[:10], **TRAINING).run(60, Backup(tmp_path, "k"))
@@ -214,6 +260,34 @@ def test_a_model_whose_outputs_are_no_probabilities_is_refused(activation: str) 
     model = keras.Sequential([*network().layers[:-1], keras.layers.Activation(activation)])
     with pytest.raises(InputError, match="outputs are no probabilities, from 0 to 1 with the sum 1; must end in"):
         predict_probabilities(forward_function(model), IMAGES)
+
+
+def test_two_of_a_hundred_right_answers_to_rows_as_other_hands_write_them_are_below_the_warning() -> None:
+    model = network(conv_dropout=0.0)
+    rows = np.tile(np.arange(50), 10)  # more than one batch
+    below = unsure_below(model, IMAGES, LABELS, rows, "channels_last")
+    probabilities = np.asarray(model(OTHER_HANDS.apply(IMAGES, np.arange(50), "channels_last", 0, 0)))
+    right = probabilities.argmax(axis=1) == LABELS.argmax(axis=1)
+    assert below == pytest.approx(np.quantile(np.tile(probabilities.max(axis=1)[right], 10), 0.02), abs=2e-6)
+    wrong = np.roll(np.eye(3, dtype=np.float32)[probabilities.argmax(axis=1)], 1, axis=1)
+    assert unsure_below(model, IMAGES, wrong, np.arange(50), "channels_last") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "no such file; `dvc repro` trains the model that it is of"),
+        ("{", "must be what train wrote, with unsure_below: "),
+        ("[]", "must be what train wrote"),
+        ('{"unsure_below": 2}', "unsure_below = 2.0: must be a probability, from 0 to 1"),
+        ('{"unsure_below": NaN}', "unsure_below = nan: must be a probability"),
+    ],
+)
+def test_a_file_of_confidence_that_is_none_is_one_clear_line(tmp_path: Path, content: str | None, problem: str) -> None:
+    if content is not None:
+        (tmp_path / "c.json").write_text(content)
+    with pytest.raises(InputError, match=f"c.json: {problem}"):
+        read_unsure_below(tmp_path / "c.json")
 
 
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,7 @@ def verify_emulated(folder: Path, cpu: str) -> bool:
     native = make_project(folder / "native", arrays)
     photograph(arrays["x_test"][0], native.root / "data/sample.png")
     # More ways through the code than the default run takes.
-    more = {"predict.input": "data/sample.png", "train.schedule": "cosine"}
+    more = {"predict.input": "data/sample.png", "train.schedule": "cosine", "train.early_stopping": 2}
     augmentation = {"rotation": 12, "shear": 0.25, "zoom": 0.12, "shift": 1.5}
     set_params(native.root / "params.yaml", {**more, "train.augmentation": augmentation})
     emulated = Project(Path(shutil.copytree(native.root, folder / "emulated")))

@@ -1,5 +1,6 @@
 """A trained network's file: written as stock Keras would, and read back with checks."""
 
+import json
 from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
@@ -54,3 +55,20 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     if classes is not None and told != (classes,):
         raise InputError(f"{path}: has {told[0]} classes, must have {classes}")
     return network
+
+
+def read_unsure_below(path: Path) -> float:
+    """Read from the JSON that train writes beside a network the probability below which its answers are unsure.
+
+    Raises:
+        InputError: the file is missing or not of this kind.
+    """
+    try:
+        below = float(json.loads(path.read_text(encoding="utf-8"))["unsure_below"])
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; `dvc repro` trains the model that it is of") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: must be what train wrote, with unsure_below: {reason(error)}") from error
+    if not 0 <= below <= 1:
+        raise InputError(f"{path}: unsure_below = {below}: must be a probability, from 0 to 1")
+    return below

@@ -19,9 +19,6 @@ from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError, printable
 
-# Of MNIST's test images that get less than this, more are wrong than right.
-UNSURE = 0.6
-
 PICTURES_AT_ONCE = 64  # bounds the memory for folders of any length
 
 
@@ -33,8 +30,8 @@ class Predictor:
         classes: what each is called, by its number.
     """
 
-    def __init__(self, network: keras.Model, dataset: Dataset) -> None:
-        """Take a network and the data set that it was trained on.
+    def __init__(self, network: keras.Model, dataset: Dataset, unsure_below: float) -> None:
+        """Take a network, the data set that it was trained on, and the probability below which it is unsure.
 
         Raises:
             InputError: it has another number of classes.
@@ -45,6 +42,7 @@ class Predictor:
         self._channels_first = dataset.image_data_format == "channels_first"
         self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
         self.classes = dataset.classes
+        self.unsure_below = unsure_below
         self._forward = forward_function(network)
 
     def predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -60,14 +58,16 @@ class Predictor:
         if self._channels_first:
             fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
         rows = iter(predict_probabilities(self._forward, fields).tolist())
-        return [describe(sample, list(islice(rows, len(sample.fields))), self.classes) for sample in samples]
+        each = ((sample, list(islice(rows, len(sample.fields)))) for sample in samples)
+        return [describe(*pair, self.classes, self.unsure_below) for pair in each]
 
 
 def describe(
-    sample: Sample, probabilities: list[list[float]], classes: Sequence[int] | Sequence[str]
+    sample: Sample, probabilities: list[list[float]], classes: Sequence[int] | Sequence[str], unsure_below: float
 ) -> dict[str, Any]:
     """What there is to say of a sample whose fields got these probabilities: see `Predictor.predict`."""
-    glyphs = [_describe_field(*pair, classes) for pair in zip(sample.fields, probabilities, strict=True)]
+    pairs = zip(sample.fields, probabilities, strict=True)
+    glyphs = [_describe_field(*pair, classes, unsure_below) for pair in pairs]
     warning = sample.warning or next((glyph["warning"] for glyph in glyphs if glyph["warning"]), None)
     if len(glyphs) == 1:
         return {**glyphs[0], "warning": warning}
@@ -82,7 +82,10 @@ def describe(
 
 
 def _describe_field(
-    field: NDArray[np.float32], probabilities: list[float], classes: Sequence[int] | Sequence[str]
+    field: NDArray[np.float32],
+    probabilities: list[float],
+    classes: Sequence[int] | Sequence[str],
+    unsure_below: float,
 ) -> dict[str, Any]:
     rounded = [round(value, DECIMALS) for value in probabilities]
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
@@ -93,7 +96,7 @@ def _describe_field(
         "predicted": classes[predicted],
         "probability": rounded[predicted],
         "probabilities": named,
-        "warning": "the network is unsure" if probabilities[predicted] < UNSURE else None,
+        "warning": "the network is unsure" if probabilities[predicted] < unsure_below else None,
     }
 
 

@@ -43,6 +43,7 @@ class Training:
         shards: int,
         schedule: str = "constant",
         augmentation: Augmentation = NONE,
+        early_stopping: int | None = None,
         image_data_format: str = "channels_last",
     ) -> None:
         """Get ready to fit `network` in place.
@@ -56,6 +57,8 @@ class Training:
             schedule: of the learning rate: "constant"; "cosine": down to 0 along half a wave (Loshchilov and Hutter
                 2017), over all epochs.
             augmentation: how training images are changed at random.
+            early_stopping: after so many epochs without a lower val_loss training ends, and the network gets back the
+                weights of the epoch with the lowest; None: neither.
             image_data_format: of the images.
 
         Raises:
@@ -66,6 +69,7 @@ class Training:
         self.seed, self.batch_size = seed, batch_size
         self.learning_rate, self.schedule = float(learning_rate), schedule
         self.augmentation, self.image_data_format = augmentation, image_data_format
+        self.early_stopping = early_stopping
         self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
         self.optimizer = keras.optimizers.Adam(self.learning_rate)
         self.optimizer.build(network.trainable_variables)
@@ -116,17 +120,39 @@ class Training:
 
         Yields:
             After each epoch, and where an earlier run has left off, the history so far: for each epoch its number, from
-            1, and what `run_epoch` returns.
+            1, and what `run_epoch` returns; with early stopping also kept, 1 for the best so far, else 0.
         """
         history: History = []
+        best: list[NDArray[np.float32]] = []  # weights, with early stopping
         if (saved := backup.load()) is not None:
             history, values = saved
-            for variable, value in zip(self.variables, values, strict=True):
+            for variable, value in zip(self.variables, values, strict=False):
                 variable.assign(value)
+            best = values[len(self.variables) :]
             print(f"Resuming after epoch {len(history)}/{epochs}")
             yield history
-        for epoch in range(len(history) + 1, epochs + 1):
+        while len(history) < epochs and not self._is_over(history):
+            epoch = len(history) + 1
             print(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
-            backup.save(history, [variable.numpy() for variable in self.variables])
+            if self.early_stopping is not None:
+                for row in history:
+                    row["kept"] = int(row is lowest_loss(history))
+                if history[-1]["kept"]:
+                    best = self.network.get_weights()
+            backup.save(history, [*(variable.numpy() for variable in self.variables), *best])
             yield history
+        if best:
+            self.network.set_weights(best)
+            print(f"Keeping the weights of epoch {lowest_loss(history)['epoch']}, which has the lowest val_loss")
+
+    def _is_over(self, history: History) -> bool:
+        """Whether the last epochs, as many as early stopping bears with, have brought no lower val_loss."""
+        if self.early_stopping is None or not history:
+            return False
+        return len(history) - lowest_loss(history)["epoch"] >= self.early_stopping
+
+
+def lowest_loss(history: History) -> dict[str, float]:
+    """The epoch with the lowest val_loss, the first of equal ones."""
+    return min(history, key=lambda row: row["val_loss"])

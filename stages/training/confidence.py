@@ -1,0 +1,47 @@
+"""How sure a network is when it is right: what its answers to pictures are measured by."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays.npy import Rows
+from stages.network.inference import BATCH_SIZE, forward_function, predict_probabilities
+from stages.running.outputs import DECIMALS
+from stages.training.augmentation import Augmentation
+
+# As far as people's hands differ from each other, and pictures of one digit do.
+OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
+SEED = 0  # the same changes for every model
+
+RIGHT_ONES_WARNED_OF = 0.02  # a share: to warn of more wrong answers costs more right ones a warning
+
+
+def unsure_below(
+    network: keras.Model,
+    images: NDArray[np.float32] | Rows,
+    labels: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    image_data_format: str,
+) -> float:
+    """The probability that 2 % of the right answers stay below, so that a lower one is worth a warning.
+
+    The answers are those to `rows` of the images, which the network was not trained on, turned, sheared, zoomed and
+    shifted as other hands would have written them: the images as they are make every network look sure of itself.
+
+    Args:
+        images: float32 (n, rows, cols, channels) or channels first.
+        labels: one-hot (n, classes).
+
+    Returns:
+        The probability, in [0, 1]; 1 if no answer is right.
+    """
+    forward, right = forward_function(network), []
+    for start in range(0, len(rows), BATCH_SIZE):
+        part = rows[start : start + BATCH_SIZE]
+        changed = OTHER_HANDS.apply(images[part], part, image_data_format, SEED, 0)
+        probabilities = predict_probabilities(forward, changed)
+        right.append(probabilities.max(axis=1)[probabilities.argmax(axis=1) == labels[part].argmax(axis=1)])
+    confidence = np.concatenate(right)
+    if len(confidence) == 0:
+        return 1.0
+    return round(float(np.quantile(confidence.astype(np.float64), RIGHT_ONES_WARNED_OF)), DECIMALS)
