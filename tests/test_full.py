@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.project import ROOT, Project, copy_project, output_paths
+from tests.project import ROOT, Project, copy_project, md5, output_paths
 from tests.test_interruptions import start_until_the_first_backup, trainers, wait_for
 from tests.verify import recorded, verify_emulated, why_no_match_is_possible
 
@@ -40,6 +40,16 @@ def test_a_kill_at_full_size_ends_with_the_recorded_bytes(tmp_path: Path) -> Non
     assert run.returncode == 0 and "Resuming after epoch" in run.stdout, run.stderr
     if why_no_match_is_possible() is None:
         assert project.digests() == recorded(project.root)
+
+
+def test_the_recipe_for_handwriting_gives_the_bytes_in_readme_again_and_again(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    (shown,) = re.findall(r"^\| `make handwriting` \|.*`([0-9a-f]{32})` \|$", (ROOT / "README.md").read_text(), re.M)
+    for _ in range(2):  # the second takes it from DVC's cache
+        run = project.make("handwriting")
+        assert run.returncode == 0, run.stderr
+        if why_no_match_is_possible() is None:
+            assert md5(project.root / "models/cnn.h5") == shown
 
 
 @pytest.fixture(scope="module")
