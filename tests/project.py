@@ -30,7 +30,9 @@ class Project:
 
     def command_env(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        return {**os.environ, "PATH": path, **self.env}
+        of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that these tests may run in
+        inherited = {name: value for name, value in os.environ.items() if name not in of_make}
+        return {**inherited, "PATH": path, **self.env}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=self.root, env=self.command_env(), text=True, capture_output=True)

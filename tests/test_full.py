@@ -48,6 +48,7 @@ def test_the_recipe_for_handwriting_gives_the_bytes_in_readme_again_and_again(tm
     for _ in range(2):  # the second takes it from DVC's cache
         run = project.make("handwriting")
         assert run.returncode == 0, run.stderr
+        (project.root / ".venv").unlink()
         if why_no_match_is_possible() is None:
             assert md5(project.root / "models/cnn.h5") == shown
 

@@ -59,7 +59,7 @@ def run_all(project: Project, *commands: str) -> None:
 def test_a_clone_pulls_predicts_without_training_and_has_nothing_to_rerun(pushed: Project, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", pushed.root, tmp_path / "clone"], check=True)
     clone = Project(tmp_path / "clone", CREDENTIALS)
-    run_all(clone, "dvc pull models data/prepared/dataset.json")
+    run_all(clone, "dvc pull models/cnn.h5 models/confidence.json data/prepared/dataset.json")
     predicted = clone.run("python", "-m", "stages.predict_sample", str(ROOT / "metrics/prediction.png"))
     assert predicted.returncode == 0 and "prediction.png: " in predicted.stdout, predicted.stderr
     run_all(clone, "dvc pull")
