@@ -51,7 +51,8 @@ repro: install  ## run the stages whose inputs changed, then show the results
 handwriting: install  ## train a model that knows more hands than MNIST's, as the experiment "handwriting"
 	@python -m stages.preflight
 	@$(UNLOCK)
-	@dvc exp remove --quiet handwriting 2>/dev/null || : # DVC refuses a name that this commit has an experiment of
+	@# DVC refuses a name that this commit has an experiment of; the others' of this name are to stay.
+	@! dvc exp list --name-only | grep -qx handwriting || dvc exp remove --quiet handwriting
 	@dvc exp run -n handwriting -S train.epochs=10 -S train.learning_rate=0.002 -S train.schedule=cosine \
 	  -S model.conv_dropout=0 -S train.augmentation.rotation=12 -S train.augmentation.shear=0.25 \
 	  -S train.augmentation.zoom=0.12 -S train.augmentation.shift=1.5

@@ -112,7 +112,7 @@ def main() -> None:
     backup = Backup(args.resume, key)
     for history in training.run(params["train.epochs"], backup):
         write_csv(args.history, list(history[0]), history)
-    kept = next((row for row in history if row.get("kept")), history[-1])
+    kept = training.kept(history)
     figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
     below = unsure_below(network, images, labels, training.validation_rows, params["prepare.image_data_format"])
     with replacing_all(args.model, args.confidence, args.metrics) as (model, confidence, metrics):

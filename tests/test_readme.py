@@ -31,6 +31,21 @@ def test_numbers_are_those_of_the_committed_metrics() -> None:
     assert n == f"{metrics['n']:,}"
     assert "57,562 parameters, 5 epochs, seed 1998" in conditions
     assert f"then prints accuracy {metrics['accuracy']:.4f}\n" in README
+    trained = json.loads((ROOT / "metrics/train.json").read_text())
+    assert recipe("make repro") == recipe_row(trained, metrics, recorded(ROOT)["models/cnn.h5"])
+
+
+def recipe(command: str) -> list[str]:
+    """The figures in the table of recipes: on the validation rows, on the test set, and the model's MD5."""
+    (row,) = re.findall(rf"^\|[^|]*`{command}` \|(.*)\|$", README, re.MULTILINE)
+    cells = [cell.strip() for cell in row.split("|")]
+    return [cells[0], cells[1], cells[-1].strip("`")]
+
+
+def recipe_row(trained: dict[str, float], tested: dict[str, float], digest: str) -> list[str]:
+    """The same from what train and evaluate wrote."""
+    accuracy, low, high = (tested[f"accuracy{end}"] for end in ("", "_low", "_high"))
+    return [f"{trained['val_accuracy']:.4f}", f"{accuracy:.4f} ({low:.4f} to {high:.4f})", digest]
 
 
 def test_the_proof_that_is_shown_is_of_the_committed_lock() -> None:

@@ -189,7 +189,7 @@ def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbe
     assert weights(resumed) == weights(undisturbed)
 
 
-def stops_early(tmp_path: Path, losses: list[float], epochs: int = 6) -> tuple[Training, list[bytes]]:
+def stops_early(losses: list[float]) -> tuple[Training, list[bytes]]:
     """A training that bears 2 epochs without a lower val_loss, of which each epoch adds 1 to all weights."""
     training = Training(network(), IMAGES, LABELS, **TRAINING, early_stopping=2)
 
@@ -214,7 +214,7 @@ def stops_early(tmp_path: Path, losses: list[float], epochs: int = 6) -> tuple[T
 def test_early_stopping_ends_when_val_loss_no_longer_falls_and_keeps_the_best_epoch(
     tmp_path: Path, losses: list[float], ran: int, kept: int
 ) -> None:
-    training, after = stops_early(tmp_path, losses)
+    training, after = stops_early(losses)
     *_, history = training.run(6, Backup(tmp_path, OWN))
     assert [row["kept"] for row in history] == [int(epoch == kept) for epoch in range(1, ran + 1)]
     assert len(after) == ran and weights(training.network) == after[kept - 1]
@@ -225,11 +225,11 @@ def test_a_training_that_stops_early_keeps_the_best_epoch_also_when_it_was_resum
     tmp_path: Path, finished: int
 ) -> None:
     losses = [3.0, 2, 2, 4, 1, 1]
-    undisturbed, _ = stops_early(tmp_path, losses)
+    undisturbed, _ = stops_early(losses)
     *_, history = undisturbed.run(6, Backup(tmp_path / "a", OWN))
-    cut_short, _ = stops_early(tmp_path, losses)
+    cut_short, _ = stops_early(losses)
     assert len(list(islice(cut_short.run(6, Backup(tmp_path / "b", OWN)), finished))) == finished
-    resumed, _ = stops_early(tmp_path, losses)
+    resumed, _ = stops_early(losses)
     *_, again = resumed.run(6, Backup(tmp_path / "b", OWN))
     assert again == history and weights(resumed.network) == weights(undisturbed.network)
 

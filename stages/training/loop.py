@@ -126,9 +126,9 @@ class Training:
         best: list[NDArray[np.float32]] = []  # weights, with early stopping
         if (saved := backup.load()) is not None:
             history, values = saved
-            for variable, value in zip(self.variables, values, strict=False):
-                variable.assign(value)
             best = values[len(self.variables) :]
+            for variable, value in zip(self.variables, values[: len(self.variables)], strict=True):
+                variable.assign(value)
             print(f"Resuming after epoch {len(history)}/{epochs}")
             yield history
         while len(history) < epochs and not self._is_over(history):
@@ -137,22 +137,25 @@ class Training:
             history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
             if self.early_stopping is not None:
                 for row in history:
-                    row["kept"] = int(row is lowest_loss(history))
+                    row["kept"] = int(row is self.kept(history))
                 if history[-1]["kept"]:
                     best = self.network.get_weights()
             backup.save(history, [*(variable.numpy() for variable in self.variables), *best])
             yield history
         if best:
             self.network.set_weights(best)
-            print(f"Keeping the weights of epoch {lowest_loss(history)['epoch']}, which has the lowest val_loss")
+            print(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
+
+    def kept(self, history: History) -> dict[str, float]:
+        """The epoch whose weights the network ends with: the last, or with early stopping the first of lowest val_loss.
+
+        Args:
+            history: of at least one epoch.
+        """
+        return history[-1] if self.early_stopping is None else min(history, key=lambda row: row["val_loss"])
 
     def _is_over(self, history: History) -> bool:
         """Whether the last epochs, as many as early stopping bears with, have brought no lower val_loss."""
         if self.early_stopping is None or not history:
             return False
-        return len(history) - lowest_loss(history)["epoch"] >= self.early_stopping
-
-
-def lowest_loss(history: History) -> dict[str, float]:
-    """The epoch with the lowest val_loss, the first of equal ones."""
-    return min(history, key=lambda row: row["val_loss"])
+        return len(history) - self.kept(history)["epoch"] >= self.early_stopping
