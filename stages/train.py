@@ -108,9 +108,10 @@ def main() -> None:
     )
     if (warning := validation_warning(labels, training.validation_rows)) is not None:
         print(f"warning: {warning}", file=sys.stderr)
+    epochs = params["train.epochs"]  # before the key, which is of what was asked for
     key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
     backup = Backup(args.resume, key)
-    for history in training.run(params["train.epochs"], backup):
+    for history in training.run(epochs, backup):
         write_csv(args.history, list(history[0]), history)
     kept = training.kept(history)
     figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
