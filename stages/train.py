@@ -3,6 +3,8 @@
     python -m stages.train --images data/prepared/x_train.npy --labels data/prepared/y_train.npy \\
         --model models/cnn.h5 --confidence models/confidence.json --metrics metrics/train.json \\
         --history metrics/history.csv
+
+With TF_CONFIG, several processes share the work, to the same bytes; the first of them writes.
 """
 
 import argparse
@@ -14,7 +16,8 @@ from typing import Any
 from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.outputs import DECIMALS, check_writable, replacing_all, write_csv, write_json
-from stages.running.params import between, choice, fraction, list_of, number, optional, read_params, whole
+from stages.running.params import Params, between, choice, fraction, list_of, number, optional, read_params, whole
+from stages.training.cluster import PATIENCE, Cluster, cluster_from_environment
 
 PARAMS = {
     "model.filters": list_of(whole(1, 4096)),
@@ -55,11 +58,20 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help=".json to write, of the validation rows")
     parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line more after each epoch")
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds to wait for the others of TF_CONFIG")
     args = parser.parse_args()
     params = read_params()
-    check_writable(args.model, args.confidence, args.metrics, args.history, args.resume)
-    start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
+    cluster = cluster_from_environment(params["train.shards"], args.patience)
+    if cluster.leads:
+        check_writable(args.model, args.confidence, args.metrics, args.history, args.resume)
+    join = cluster.join if cluster.size > 1 else None
+    with cluster.watched():
+        start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"], join)
+        fit(args, params, cluster)
 
+
+def fit(args: argparse.Namespace, params: Params, cluster: Cluster) -> None:
+    """Train as `params` say, and write what `args` name; in a cluster, only its first process writes."""
     import keras
 
     from stages.arrays.prepared import open_prepared
@@ -68,7 +80,7 @@ def main() -> None:
     from stages.training.augmentation import Augmentation
     from stages.training.confidence import unsure_below
     from stages.training.loop import Training
-    from stages.training.resume import Backup, fingerprint, loaded_sources
+    from stages.training.resume import Backup, digests, fingerprint
     from stages.training.rows import validation_warning
 
     images, labels = open_prepared(args.images, args.labels)
@@ -84,7 +96,8 @@ def main() -> None:
         dense_units=params["model.dense_units"],
         dense_dropout=params["model.dense_dropout"],
     )
-    network.summary()
+    if cluster.leads:
+        network.summary()
     learning_rate = params["train.learning_rate"]
     training = Training(
         network,
@@ -105,22 +118,28 @@ def main() -> None:
         ),
         early_stopping=params["train.early_stopping"],
         image_data_format=params["prepare.image_data_format"],
+        cluster=cluster,
     )
-    if (warning := validation_warning(labels, training.validation_rows)) is not None:
+    warning = validation_warning(labels, training.validation_rows)
+    if cluster.leads and warning is not None:
         print(f"warning: {warning}", file=sys.stderr)
-    epochs = params["train.epochs"]  # before the key, which is of what was asked for
-    key = fingerprint(params.used, [args.images, args.labels, Path("requirements.lock"), *loaded_sources()])
-    backup = Backup(args.resume, key)
+    epochs = params["train.epochs"]  # before the fingerprint, which is of what was asked for
+    alike = digests(params.used, [args.images, args.labels])
+    cluster.agree(alike)
+    backup = Backup(args.resume, fingerprint(alike, [])) if cluster.leads else None
     for history in training.run(epochs, backup):
-        write_csv(args.history, list(history[0]), history)
-    kept = training.kept(history)
-    figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
-    below = unsure_below(network, images, labels, training.validation_rows, params["prepare.image_data_format"])
-    with replacing_all(args.model, args.confidence, args.metrics) as (model, confidence, metrics):
-        save_network(network, model, learning_rate)
-        write_json(confidence, {"unsure_below": below})
-        write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
-    backup.remove()
+        if backup:
+            write_csv(args.history, list(history[0]), history)
+    if backup:
+        kept = training.kept(history)
+        figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
+        below = unsure_below(network, images, labels, training.validation_rows, params["prepare.image_data_format"])
+        with replacing_all(args.model, args.confidence, args.metrics) as (model, confidence, metrics):
+            save_network(network, model, learning_rate)
+            write_json(confidence, {"unsure_below": below})
+            write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
+        backup.remove()
+    cluster.finish()
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ def test_the_noise_of_a_start_is_shown_if_the_process_does_not_survive_it(
     tmp_path: Path, end: str, shown: bool
 ) -> None:
     code = (
-        "import os; from stages.network.runtime import _startup_noise_held_back\n"
-        f"with _startup_noise_held_back(): os.write(2, b'last words'); {end}"
+        "import os; from stages.network.runtime import startup_noise_held_back\n"
+        f"with startup_noise_held_back(): os.write(2, b'last words'); {end}"
     )
     ended = run(code, TMPDIR=str(tmp_path))
     assert ("last words" in ended.stderr) == shown

@@ -17,7 +17,8 @@ from keras import layers, regularizers  # noqa: E402
 
 from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
-from stages.training.step import seed_layers, sharded_step  # noqa: E402
+from stages.training.state import seed_layers  # noqa: E402
+from stages.training.step import sharded_step  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((23, 8, 8, 1), np.float32)  # 3 shards of 8, 8 and 7
@@ -76,7 +77,7 @@ def ours(network: keras.Model, shards: int) -> None:
     """Take one step on all images."""
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(network.trainable_variables)
-    sharded_step(network, optimizer, shards)(tf.constant(IMAGES), tf.constant(LABELS))
+    sharded_step(network, optimizer, shards)(tf.constant(IMAGES), tf.constant(LABELS), len(IMAGES))
 
 
 def weights(network: keras.Model) -> list[Any]:

@@ -28,7 +28,8 @@ from stages.training.confidence import OTHER_HANDS, unsure_below  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
 from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
-from stages.training.step import seed_layers, sharded_step  # noqa: E402
+from stages.training.state import seed_layers  # noqa: E402
+from stages.training.step import sharded_step  # noqa: E402
 
 MODEL: dict[str, Any] = {
     "filters": [4, 4],
@@ -68,7 +69,7 @@ def test_a_sharded_step_is_the_step_of_the_whole_batch(n: int) -> None:
     """Keras' own `train_on_batch`, without dropout, is the reference."""
     ours, reference = network(conv_dropout=0.0, dense_dropout=0.0), network(conv_dropout=0.0, dense_dropout=0.0)
     optimizer = keras.optimizers.SGD(0.5)
-    loss, correct = sharded_step(ours, optimizer, 4)(tf.constant(IMAGES[:n]), tf.constant(LABELS[:n]))
+    loss, correct = sharded_step(ours, optimizer, 4)(tf.constant(IMAGES[:n]), tf.constant(LABELS[:n]), n)
     reference.compile(keras.optimizers.SGD(0.5), loss="categorical_crossentropy", metrics=["accuracy"])
     expected_loss, expected_accuracy = reference.train_on_batch(IMAGES[:n], LABELS[:n])
     assert float(loss) / n == pytest.approx(float(expected_loss), rel=1e-5)

@@ -7,11 +7,11 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stages.running.environment import IS_X86, has_avx2
+from stages.running.environment import IS_X86, has_avx2, ignore_cluster
 from stages.running.params import choice
 from stages.running.process import InputError
 
@@ -21,18 +21,21 @@ PARAMS = {
 }
 
 
-def start_tensorflow(instruction_set: str, device: str) -> None:
+def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None] | None = None) -> None:
     """Import TensorFlow, set up so that equal inputs give equal bytes on every machine.
 
     Args:
         instruction_set: "avx2" for the same bytes on any x86-64 CPU that has it; "native" for the fastest that this
             CPU has, with bytes that hold on CPUs of its kind.
         device: "cpu", which hides GPUs, or "gpu".
+        join: how this process joins a cluster, which must be before TensorFlow computes anything; None: it is alone,
+            whatever TF_CONFIG says.
 
     Raises:
         InputError: there is no such instruction set or device here, or a limit that TensorFlow would run into.
     """
     _check_address_space()
+    ignore_cluster()
     if instruction_set == "avx2" and IS_X86 and not has_avx2():
         raise InputError(
             "params.yaml: tensorflow.instruction_set = avx2: this CPU has no AVX2; must be native, which computes with "
@@ -44,7 +47,7 @@ def start_tensorflow(instruction_set: str, device: str) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     else:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # why it finds no GPU is no more than a remark to TensorFlow
-    with _startup_noise_held_back() as noise:
+    with startup_noise_held_back() as noise:
         import tensorflow as tf
 
         # More threads inside an op split its sums elsewhere, so the weights would depend on the number of cores.
@@ -54,8 +57,11 @@ def start_tensorflow(instruction_set: str, device: str) -> None:
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)  # or it takes the whole card, from others too
-        tf.zeros(1)  # starts the devices, which has noise of its own
+        if join is None:
+            tf.zeros(1)  # starts the devices, which has noise of its own
         said = noise.read_text(errors="replace")
+    if join is not None:
+        join()
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns that .h5 is legacy: the one format with stable bytes
     if device == "gpu" and not gpus:
         raise InputError(f"params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here ({_why_no_gpu(said)})")
@@ -82,7 +88,7 @@ def _why_no_gpu(said: str) -> str:
 
 
 @contextmanager
-def _startup_noise_held_back() -> Iterator[Path]:
+def startup_noise_held_back() -> Iterator[Path]:
     """Keep what TensorFlow's C++ side says on stderr in a file, which it yields; show it only if the block fails.
 
     The block may also end with the process, in an abort or a segmentation fault: then a watcher shows the file.

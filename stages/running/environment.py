@@ -11,7 +11,7 @@ CLEARED_PREFIXES = (
     *("HDF5_", "H5PY_", "MPL", "FREETYPE_"),  # how it is written and drawn
 )
 
-# Not TensorFlow's: TF_CONFIG names the machines of a cluster, where to compute and not what; the rest is Terraform's.
+# TF_CONFIG, where to compute and not what, is for train to take and for `ignore_cluster`; the rest is Terraform's.
 KEPT = ("TF_CONFIG", "TF_DATA_DIR", "TF_IN_AUTOMATION", "TF_INPUT", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS")
 KEPT_PREFIXES = ("TF_CLI_", "TF_VAR_", "TF_LOG", "TF_TOKEN_", "TF_PLUGIN_", "TF_REGISTRY_", "TF_CLOUD_", "TF_ACC")
 
@@ -70,3 +70,9 @@ def pin() -> None:
     os.environ.update(pinned)
     if ignored:
         print(f"environment: ignoring {', '.join(ignored)} (results must not depend on them)", file=sys.stderr)
+
+
+def ignore_cluster() -> None:
+    """Clear TF_CONFIG, which names the machines of a cluster, with a line, unless train has taken it before."""
+    if os.environ.pop("TF_CONFIG", None):
+        print("environment: ignoring TF_CONFIG (only train shares out its work)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Training to the same bytes on any number of cores, also when it was killed and goes on."""
+"""Training to the same bytes on any number of cores and of processes, also when it was killed and goes on."""
 
 import math
 import sys
@@ -10,12 +10,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
-from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
+from stages.network.inference import BATCH_SIZE, forward_function, loss_and_accuracy, predict_probabilities
 from stages.running.process import InputError
 from stages.training.augmentation import Augmentation
-from stages.training.resume import Backup
+from stages.training.cluster import ALONE, Cluster
+from stages.training.resume import Backup, pack, unpack
 from stages.training.rows import ahead, epoch_batches, split_rows
-from stages.training.step import seed_layers, sharded_step
+from stages.training.state import seed_layers
+from stages.training.step import own_rows, sharded_step
 
 History = list[dict[str, float]]
 
@@ -45,6 +47,7 @@ class Training:
         augmentation: Augmentation = NONE,
         early_stopping: int | None = None,
         image_data_format: str = "channels_last",
+        cluster: Cluster = ALONE,
     ) -> None:
         """Get ready to fit `network` in place.
 
@@ -60,21 +63,23 @@ class Training:
             early_stopping: after so many epochs without a lower val_loss training ends, and the network gets back the
                 weights of the epoch with the lowest; None: neither.
             image_data_format: of the images.
+            cluster: the processes that share the work; all of them must make and run the same training.
 
         Raises:
             InputError: the split leaves no row to train or to validate on, or the network has a layer that does not
-                train in shards.
+                train in shards, or not in those of several processes.
         """
         self.network, self.images, self.labels = network, images, labels
         self.seed, self.batch_size = seed, batch_size
         self.learning_rate, self.schedule = float(learning_rate), schedule
         self.augmentation, self.image_data_format = augmentation, image_data_format
         self.early_stopping = early_stopping
+        self.shards, self.cluster = shards, cluster
         self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
         self.optimizer = keras.optimizers.Adam(self.learning_rate)
         self.optimizer.build(network.trainable_variables)
         self.variables = [*network.variables, *self.optimizer.variables]
-        self._step = sharded_step(network, self.optimizer, shards)
+        self._step = sharded_step(network, self.optimizer, shards, cluster)
         self._forward = forward_function(network)
 
     def run_epoch(self, epoch: int, epochs: int = 1) -> dict[str, float]:
@@ -89,34 +94,51 @@ class Training:
         seed_layers(self.network, self.seed, epoch)
         steps = -(-len(self.training_rows) // self.batch_size)
         figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
-        progress = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 2, stateful_metrics=figures)
+        verbose = (1 if sys.stdout.isatty() else 2) if self.cluster.leads else 0
+        progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=figures)
         loss, correct, seen = 0.0, 0.0, 0
-        for number, (images, labels) in enumerate(ahead(self._batches(epoch)), 1):
+        for number, (images, labels, rows) in enumerate(ahead(self._batches(epoch)), 1):
             if self.schedule == "cosine":
                 done = ((epoch - 1) * steps + number - 1) / (epochs * steps)
                 self.optimizer.learning_rate = self.learning_rate * (1 + np.cos(np.pi * done)) / 2
-            losses, hits = self._step(tf.constant(images), tf.constant(labels))
-            loss, correct, seen = loss + float(losses), correct + float(hits), seen + len(images)
+            losses, hits = self._step(tf.constant(images), tf.constant(labels), rows)
+            loss, correct, seen = loss + float(losses), correct + float(hits), seen + rows
             progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
-        probabilities = predict_probabilities(self._forward, self.images, self.validation_rows)
-        val_loss, val_accuracy = loss_and_accuracy(probabilities, self.labels[self.validation_rows])
+        val_loss, val_accuracy = loss_and_accuracy(self._validate(), self.labels[self.validation_rows])
         row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
         progress.update(steps, list(row.items()), finalize=True)
         return row
 
-    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def _validate(self) -> NDArray[np.float32]:
+        """The probabilities of the validation rows, whose batches are shared out as the shards of training are."""
+        n, classes = len(self.validation_rows), self.labels.shape[1]
+        batches = -(-n // BATCH_SIZE)
+        own = self.cluster.share(batches)
+        rows = self.validation_rows[own.start * BATCH_SIZE : own.stop * BATCH_SIZE]
+        filled = np.zeros(((own.stop - own.start) * BATCH_SIZE, classes), np.float32)
+        if len(rows):
+            filled[: len(rows)] = predict_probabilities(self._forward, self.images, rows)
+        parts = self.cluster.gather_parts(filled.reshape(-1, BATCH_SIZE, classes), batches)
+        return np.asarray(parts).reshape(-1, classes)[:n]
+
+    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], int]]:
+        """This process's rows of each batch, images and labels, and how many the batch has."""
         for places in epoch_batches(len(self.training_rows), self.batch_size, self.seed, epoch):
-            rows = self.training_rows[places]
+            rows = self.training_rows[places[own_rows(len(places), self.shards, self.cluster)]]
             images = self.images[rows]
             yield (
                 self.augmentation.apply(images, rows, self.image_data_format, self.seed, epoch),
                 self.labels[rows],
+                len(places),
             )
 
-    def run(self, epochs: int, backup: Backup) -> Iterator[History]:
+    def run(self, epochs: int, backup: Backup | None) -> Iterator[History]:
         """Train for `epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
+
+        Args:
+            backup: kept by the first process of the cluster, for all; the others have None.
 
         Yields:
             After each epoch, and where an earlier run has left off, the history so far: for each epoch its number, from
@@ -124,27 +146,33 @@ class Training:
         """
         history: History = []
         best: list[NDArray[np.float32]] = []  # weights, with early stopping
-        if (saved := backup.load()) is not None:
-            history, values = saved
+        saved = backup.load() if backup else None
+        if state := self.cluster.from_first(pack(*saved) if saved else b""):
+            history, values = unpack(state)
             best = values[len(self.variables) :]
             for variable, value in zip(self.variables, values[: len(self.variables)], strict=True):
                 variable.assign(value)
-            print(f"Resuming after epoch {len(history)}/{epochs}")
+            self._say(f"Resuming after epoch {len(history)}/{epochs}")
             yield history
         while len(history) < epochs and not self._is_over(history):
             epoch = len(history) + 1
-            print(f"Epoch {epoch}/{epochs}")
+            self._say(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
             if self.early_stopping is not None:
                 for row in history:
                     row["kept"] = int(row is self.kept(history))
                 if history[-1]["kept"]:
                     best = self.network.get_weights()
-            backup.save(history, [*(variable.numpy() for variable in self.variables), *best])
+            if backup:
+                backup.save(history, [*(variable.numpy() for variable in self.variables), *best])
             yield history
         if best:
             self.network.set_weights(best)
-            print(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
+            self._say(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
+
+    def _say(self, text: str) -> None:
+        if self.cluster.leads:
+            print(text)
 
     def kept(self, history: History) -> dict[str, float]:
         """The epoch whose weights the network ends with: the last, or with early stopping the first of lowest val_loss.

@@ -2,12 +2,13 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from stages.running.locks import hold
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
+
+State = tuple[list[dict[str, float]], list[NDArray[Any]]]
 
 
 class Backup:
@@ -36,23 +39,21 @@ class Backup:
             raise InputError(f"{self.path}: another process is training with the same inputs; must end first")
         self._lock = lock
 
-    def load(self) -> tuple[list[dict[str, float]], list[NDArray[Any]]] | None:
+    def load(self) -> State | None:
         """The history and the variables' values that `save` got last, or None if there is no (readable) backup."""
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as saved:
-                history = json.loads(saved["history"].item())
-                return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]
+            with self.path.open("rb") as file:
+                return _read(file)
         except Exception as error:  # np.load has no error of its own
             print(f"warning: {self.path}: unreadable, starting afresh: {reason(error)}", file=sys.stderr)
             return None
 
     def save(self, history: list[dict[str, float]], values: list[NDArray[Any]]) -> None:
         """Replace the backup in one step: a kill leaves the old one or the new one."""
-        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
-        with replacing(self.path) as partial:
-            np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
+        with replacing(self.path) as partial, partial.open("wb") as file:
+            _write(file, history, values)
 
     def remove(self) -> None:
         """Delete this backup, and those that killed trainings left behind."""
@@ -71,6 +72,29 @@ class Backup:
         lock.close()
 
 
+def _write(file: BinaryIO, history: list[dict[str, float]], values: list[NDArray[Any]]) -> None:
+    arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+    np.savez(file, history=json.dumps(history), allow_pickle=False, **arrays)
+
+
+def _read(file: BinaryIO) -> State:
+    with np.load(file, allow_pickle=False) as saved:
+        history = json.loads(saved["history"].item())
+        return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]
+
+
+def pack(history: list[dict[str, float]], values: list[NDArray[Any]]) -> bytes:
+    """A history and the variables' values as one sequence of bytes, for other processes."""
+    file = io.BytesIO()
+    _write(file, history, values)
+    return file.getvalue()
+
+
+def unpack(content: bytes) -> State:
+    """What was given to `pack`."""
+    return _read(io.BytesIO(content))
+
+
 def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:
     """SHA-256 over parameters and the content of files: the key of a backup."""
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode())
@@ -78,6 +102,17 @@ def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def digests(params: Mapping[str, Any], data: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of everything that a training's result depends on, by its kind."""
+    packages = {name: sys.modules[name].__version__ for name in ("keras", "numpy", "tensorflow")}
+    return {
+        "parameters": fingerprint(params, []),
+        "data": fingerprint({}, data),
+        "code": fingerprint({}, loaded_sources()),
+        "packages": fingerprint(packages, [Path("requirements.lock")]),
+    }
 
 
 def loaded_sources() -> list[Path]:

@@ -1,0 +1,271 @@
+"""The processes that train one network together, as TF_CONFIG names them; a process of its own is a cluster of one.
+
+The parts of the work are numbered and shared out in blocks, and what comes of them is put back in the order of the
+parts: the result does not depend on the number of processes.
+"""
+
+import itertools
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from stages.network.runtime import startup_noise_held_back
+from stages.running.process import InputError, end_at_once_on_signals, reason
+from stages.training.meeting import Task, gone, meet
+
+PATIENCE = 600.0  # seconds to wait for the others
+JOINED = 120  # seconds that TensorFlow may take once all have met
+LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
+GROUP = 1998  # no key of TensorFlow's own, which count from 1
+KINDS = ("chief", "worker")
+
+
+class Cluster:
+    """Some processes in the order of their ranks, the chief first, and which of them this one is."""
+
+    def __init__(self, tasks: Sequence[Task] = (), rank: int = 0, patience: float = PATIENCE) -> None:
+        """Know the others; `join` is what meets them.
+
+        Args:
+            tasks: all processes, or none for a process of its own.
+            patience: seconds to wait for the others.
+        """
+        self.tasks, self.rank, self.patience = tasks, rank, patience
+        self.size = max(1, len(tasks))
+        self._keys = itertools.count(1)
+        self._order = np.arange(self.size)
+        self._strategy: Any = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that shows progress, keeps the backup and writes the outputs."""
+        return self.rank == 0
+
+    def join(self) -> None:
+        """Wait for the others and start TensorFlow's devices, before it computes anything.
+
+        TensorFlow's strategy is made for what comes with it: the server, the collectives, and the watch over the peers.
+
+        Raises:
+            InputError: see `meet`.
+        """
+        import tensorflow as tf
+
+        meet(self.tasks, self.rank, self.patience)
+        task = self.tasks[self.rank]
+        jobs = {kind: [other.address for other in self.tasks if other.kind == kind] for kind in KINDS}
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec({kind: addresses for kind, addresses in jobs.items() if addresses}),
+            task_type=task.kind,
+            task_id=task.index,
+            rpc_layer="grpc",
+        )
+        with startup_noise_held_back():
+            # Should one of them die just now, TensorFlow would wait for an hour; no code of ours runs meanwhile.
+            os.write(2, f"the cluster did not come together in {JOINED} s after all of it had met\n".encode())
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(JOINED)
+            self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+            signal.alarm(0)
+        # It gathers in the order of the tasks' names, in which 10 comes before 2.
+        self._order = np.argsort(self.gather(tf.constant([self.rank])).numpy())
+
+    def share(self, count: int) -> slice:
+        """Which of `count` parts of some work are this process's: a block, whose size differs by one at most."""
+        return self._share(count, self.rank)
+
+    def _share(self, count: int, rank: int) -> slice:
+        size, longer = divmod(count, self.size)
+        start = rank * size + min(rank, longer)
+        return slice(start, start + size + (rank < longer))
+
+    def gather(self, values: Any) -> Any:
+        """Put together the processes' tensors (n, ...), of equal shapes, along their first axis, by rank."""
+        if self.size == 1:
+            return values
+        import tensorflow as tf
+
+        with tf.device("CPU:0"):
+            gathered = tf.raw_ops.CollectiveGatherV2(
+                input=values, group_size=self.size, group_key=GROUP, instance_key=next(self._keys), ordering_token=[]
+            )
+            by_name = tf.reshape(gathered, (self.size, *values.shape))
+            return tf.reshape(tf.gather(by_name, self._order), (-1, *values.shape[1:]))
+
+    def gather_parts(self, own: Any, count: int) -> Any:
+        """Put together what came of `count` parts, in their order.
+
+        Args:
+            own: of `share(count)`, a tensor (its length, ...), also where that is 0.
+
+        Returns:
+            A tensor (count, ...), the same in every process.
+        """
+        if self.size == 1:
+            return own
+        import tensorflow as tf
+
+        shares = [self._share(count, rank) for rank in range(self.size)]
+        sizes = [share.stop - share.start for share in shares]
+        missing = sizes[0] - sizes[self.rank]  # all must send as much
+        padded = tf.pad(own, [(0, missing), *[(0, 0)] * (len(own.shape) - 1)])
+        places = [rank * sizes[0] + part for rank, size in enumerate(sizes) for part in range(size)]
+        return tf.gather(self.gather(padded), places)
+
+    def from_first(self, content: bytes) -> bytes:
+        """What the process of rank 0 has; the others' `content` is not looked at."""
+        if self.size == 1:
+            return content
+        import tensorflow as tf
+
+        length = int(self.gather(tf.constant([len(content)], tf.int64))[0])
+        if length == 0:
+            return b""
+        words = -(-length // 4)  # bytes are no type that it takes
+        key = {"group_size": self.size, "group_key": GROUP, "instance_key": next(self._keys)}
+        with tf.device("CPU:0"):
+            if self.leads:
+                whole = np.frombuffer(content.ljust(4 * words, b"\0"), np.int32)
+                tf.raw_ops.CollectiveBcastSendV2(input=whole, **key)
+                return content
+            return tf.raw_ops.CollectiveBcastRecvV2(shape=[words], T=tf.int32, **key).numpy().tobytes()[:length]
+
+    def agree(self, digests: Mapping[str, str]) -> None:
+        """Compare what all must have alike.
+
+        Args:
+            digests: SHA-256, in hexadecimal digits, by what they are of; the same keys everywhere.
+
+        Raises:
+            InputError: some differ, named by process and by key.
+        """
+        if self.size == 1:
+            return
+        import tensorflow as tf
+
+        own = np.frombuffer(bytes.fromhex("".join(digests.values())), np.int32)
+        everyones = self.gather(tf.constant(own[None])).numpy().reshape(self.size, len(digests), -1)
+        differing = (everyones != everyones[0]).any(axis=2)
+        found = [
+            f"{task} has other {', '.join(itertools.compress(digests, differs))}"
+            for task, differs in zip(self.tasks, differing, strict=True)
+            if differs.any()
+        ]
+        if found:
+            raise InputError(f"{'; '.join(found)} than {self.tasks[0]}; must be the same")
+
+    def finish(self) -> None:
+        """Wait for all to come here, so that none ends well before the outputs are there."""
+        import tensorflow as tf
+
+        self.gather(tf.constant([self.rank]))
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Turn TensorFlow's errors in the block into one line where a process of the cluster has gone.
+
+        Raises:
+            InputError: it names who ended, or hangs.
+        """
+        if self.size == 1:
+            yield
+            return
+        try:
+            yield
+        except Exception as error:
+            import tensorflow as tf  # not before: it may be started in the block
+
+            if not isinstance(error, tf.errors.OpError):
+                raise
+            lost = gone([task for rank, task in enumerate(self.tasks) if rank != self.rank])
+            time.sleep(LINGER)
+            if lost:
+                names = ", ".join(map(str, lost))
+                raise InputError(
+                    f"{names}: ended or hangs; start all again, and training goes on from its last finished epoch"
+                ) from error
+            if "aborted by" in str(error):  # not an error of ours, but those that caused it are back
+                raise InputError(f"the connection within the cluster was lost: {reason(error)}") from error
+            raise
+
+
+ALONE = Cluster()
+
+
+def cluster_from_environment(shards: int, patience: float = PATIENCE) -> Cluster:
+    """Take TF_CONFIG out of the environment, before TensorFlow is imported.
+
+    Returns:
+        The cluster that it names, or that of this process alone.
+
+    Raises:
+        InputError: it is wrong, or names more processes than there are shards to share out.
+    """
+    text = os.environ.pop("TF_CONFIG", "")
+    if not text.strip():
+        return ALONE
+    tasks, rank = parse(text)
+    if len(tasks) > shards:
+        raise InputError(
+            f"TF_CONFIG: has {len(tasks)} processes; must be at most train.shards of params.yaml = {shards}, "
+            "which are what they share out"
+        )
+    if len(tasks) == 1:
+        return ALONE
+    end_at_once_on_signals()
+    return Cluster(tasks, rank, patience)
+
+
+def parse(text: str) -> tuple[list[Task], int]:
+    """Read TF_CONFIG: {"cluster": {"chief": [...], "worker": ["host:port", ...]}, "task": {"type": ..., "index": ...}}.
+
+    Returns:
+        The processes by rank, the chief first, then the workers by index; and the rank of this one.
+
+    Raises:
+        InputError: it says something else.
+    """
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"TF_CONFIG: not JSON: {reason(error)}") from error
+    for key in ("cluster", "task"):
+        if not isinstance(config, dict) or not isinstance(config.get(key), dict):
+            raise InputError(f"TF_CONFIG: has no {key}; must be JSON with an object for cluster and for task")
+    jobs = config["cluster"]
+    if others := sorted(set(jobs) - set(KINDS)):
+        raise InputError(f"TF_CONFIG: cluster has {', '.join(others)}; must be of a chief and workers only")
+    tasks = []
+    for kind in KINDS:
+        addresses = jobs.get(kind, [])
+        if not isinstance(addresses, list) or (kind == "chief" and len(addresses) > 1):
+            allowed = "a list of one" if kind == "chief" else "a list"
+            raise InputError(f"TF_CONFIG: cluster.{kind} = {addresses}; must be {allowed}, host:port")
+        for index, address in enumerate(addresses):
+            if not _is_address(address):
+                raise InputError(f"TF_CONFIG: cluster.{kind} has {address!r}; must be host:port")
+            tasks.append(Task(kind, index, address))
+    if not tasks:
+        raise InputError("TF_CONFIG: cluster names no process; must have a chief or workers")
+    addresses = [task.address for task in tasks]
+    if twice := sorted({address for address in addresses if addresses.count(address) > 1}):
+        raise InputError(f"TF_CONFIG: cluster has {', '.join(twice)} twice; each process must have its own host:port")
+    kind, index = (config["task"].get(key) for key in ("type", "index"))
+    for rank, task in enumerate(tasks):
+        if task.kind == kind and str(task.index) == str(index):
+            return tasks, rank
+    known = ", ".join(f"{task.kind} {task.index}" for task in tasks)
+    raise InputError(f"TF_CONFIG: task is {kind} {index}; must be one of the cluster: {known}")
+
+
+def _is_address(address: object) -> bool:
+    if not isinstance(address, str):
+        return False
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 2**16
