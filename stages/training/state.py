@@ -46,16 +46,16 @@ def draws_of_a_call(network: keras.Model) -> list[int]:
     """
     states, averages = random_states(network), [average for average, _ in moving_averages(network)]
     known = {id(variable) for variable in (*states, *averages)}
-    before = [variable.numpy() for variable in network.non_trainable_variables]
+    before = [variable.numpy() for variable in network.variables]
     drawn = [int(state.numpy()[1]) for state in states]
     network(tf.zeros((1, *network.input_shape[1:])), training=True)
     changed = [
         variable.path
-        for variable, value in zip(network.non_trainable_variables, before, strict=True)
+        for variable, value in zip(network.variables, before, strict=True)
         if id(variable) not in known and (variable.numpy() != value).any()
     ]
     draws = [(int(state.numpy()[1]) - start) % 2**32 for state, start in zip(states, drawn, strict=True)]
-    for variable, value in zip(network.non_trainable_variables, before, strict=True):
+    for variable, value in zip(network.variables, before, strict=True):
         variable.assign(value)
     if changed:
         raise InputError(

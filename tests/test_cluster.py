@@ -1,0 +1,431 @@
+"""Several processes train one network, as TF_CONFIG says, to the bytes of one; what fails is one line."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.network.inference import shard_slices
+from stages.running.process import InputError
+from stages.training.cluster import ALONE, Cluster, cluster_from_environment, parse
+from stages.training.meeting import Task, gone, meet
+from tests.cluster import Member, configs, free_addresses, start, train_command
+from tests.project import ROOT, Project, md5
+from tests.test_interruptions import LONG, backups, wait_for
+
+OUTPUTS = ("models/cnn.h5", "metrics/history.csv", "metrics/train.json")
+
+
+def tasks(count: int) -> list[Task]:
+    return [Task("worker", index, address) for index, address in enumerate(free_addresses(count))]
+
+
+# --- TF_CONFIG
+
+
+def config(cluster: Any, kind: Any = "worker", index: Any = 0) -> str:
+    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+
+
+def test_the_chief_comes_first_and_the_workers_by_their_index() -> None:
+    hosts = [f"host{number}:2222" for number in range(12)]
+    found, rank = parse(config({"worker": hosts[1:], "chief": hosts[:1]}, "worker", 10))
+    assert [task.address for task in found] == hosts and rank == 11
+    assert parse(config({"worker": ["[::1]:80"]}))[0][0].host_and_port == ("::1", 80)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "TF_CONFIG: not JSON"),
+        ("[]", "TF_CONFIG: has no cluster"),
+        ("{}", "TF_CONFIG: has no cluster"),
+        ('{"cluster": {"worker": ["a:1"]}}', "TF_CONFIG: has no task"),
+        (config({"worker": ["a:1"], "ps": ["b:1"]}), "cluster has ps; must be of a chief and workers only"),
+        (config({"worker": ["a:1"], "evaluator": ["b:1"]}), "cluster has evaluator; must be of"),
+        (config({"worker": {"0": "a:1"}}), r"cluster\.worker = .*; must be a list"),
+        (config({"chief": ["a:1", "b:1"]}, "chief"), r"cluster\.chief = .*; must be a list of one"),
+        (config({"worker": ["a"]}), r"cluster\.worker has 'a'; must be host:port"),
+        (config({"worker": ["a:99999"]}), "'a:99999'; must be host:port"),
+        (config({"worker": [7]}), "has 7; must be host:port"),
+        (config({}), "names no process"),
+        (config({"worker": ["a:1", "a:1"]}), "cluster has a:1 twice"),
+        (config({"worker": ["a:1", "b:1"]}, index=2), "task is worker 2; must be one of the cluster: worker 0, worker"),
+        (config({"worker": ["a:1"]}, "evaluator"), "task is evaluator 0; must be one of"),
+        (config({"worker": ["a:1"]}, index=None), "task is worker None; must be one of"),
+    ],
+)
+def test_a_wrong_tf_config_is_one_line_that_says_what_is_allowed(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse(text)
+
+
+def test_more_processes_than_shards_are_refused_and_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", config({"worker": ["a:1", "b:1", "c:1"]}))
+    with pytest.raises(InputError, match=r"has 3 processes; must be at most train\.shards of params\.yaml = 2"):
+        cluster_from_environment(2)
+    assert "TF_CONFIG" not in os.environ
+    monkeypatch.setenv("TF_CONFIG", config({"worker": ["a:1"]}))
+    assert cluster_from_environment(2) is ALONE
+    assert cluster_from_environment(2) is ALONE  # without TF_CONFIG
+
+
+def test_a_wrong_tf_config_ends_the_stage_in_one_line(project: Project) -> None:
+    project.env["TF_CONFIG"] = "{"
+    run = project.run(*train_command(model="other.h5"))
+    (line,) = [line for line in run.stderr.splitlines() if not line.startswith("environment: ")]
+    assert run.returncode == 1 and line.startswith("train: TF_CONFIG: not JSON")
+
+
+# --- the meeting
+
+
+def all_meet(known: list[Task], ranks: list[int], patience: float = 10) -> list[Exception | None]:
+    """What `meet` ends with in each of these ranks, at once."""
+    with ThreadPoolExecutor(len(ranks)) as threads:
+        return [future.exception() for future in [threads.submit(meet, known, rank, patience) for rank in ranks]]  # type: ignore[misc]
+
+
+def test_all_meet_and_leave_their_ports_free() -> None:
+    known = tasks(5)
+    for _ in range(2):
+        assert all_meet(known, list(range(5))) == [None] * 5
+
+
+def test_who_does_not_come_is_named_by_those_who_wait(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.training.meeting.FIRST_WORD", 0.5)
+    known = tasks(3)
+    first, second = all_meet(known, [0, 1], patience=1)
+    text = f"the cluster did not come together in 1 s; missing: worker 2 ({known[2].address})"
+    assert str(first) == str(second) == text
+    assert capsys.readouterr().err.count(f"cluster: waiting for worker 2 ({known[2].address})") == 2
+
+
+def test_the_first_process_is_named_if_it_does_not_come() -> None:
+    known = tasks(2)
+    (error,) = all_meet(known, [1], patience=0.5)
+    assert str(error).startswith(f"worker 0 ({known[0].address}) did not come in 0 s") or "in 1 s" in str(error)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    known = tasks(2)
+    with (
+        socket.create_server(known[1].host_and_port),
+        pytest.raises(InputError, match=r"worker 1 .*another process has"),
+    ):
+        meet(known, 1, 1)
+
+
+def test_strangers_and_processes_of_another_cluster_are_no_members() -> None:
+    known = tasks(3)
+    with ThreadPoolExecutor(3) as threads:
+        counting = threads.submit(meet, known, 0, 10)
+        wait_for(lambda: not gone_from(known[0]), "the first to listen")
+        with socket.create_connection(known[0].host_and_port) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(InputError, match="has another list of processes"):
+            meet([known[0], *tasks(2)], 1, 5)
+        assert all_meet(known, [1, 2]) == [None, None]
+        counting.result()
+
+
+def gone_from(task: Task) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(task.host_and_port) != 0
+
+
+def test_one_that_ended_while_it_waited_is_waited_for_again() -> None:
+    known = tasks(3)
+    with ThreadPoolExecutor(1) as threads:
+        counting = threads.submit(meet, known, 0, 10)
+        listed = [(task.kind, task.index, task.address) for task in known]
+        code = f"from stages.training.meeting import *; meet([Task(*task) for task in {listed}], 1, 9)"
+        first_try = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert first_try.stderr and any("waiting for worker 2" in line for line in first_try.stderr)
+        first_try.kill()
+        first_try.wait()
+        assert all_meet(known, [1, 2]) == [None, None]
+        counting.result()
+
+
+# --- what is shared out
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 7])
+def test_each_part_is_of_one_process_and_the_blocks_follow_each_other(size: int, count: int) -> None:
+    shares = [Cluster(tasks(size), rank).share(count) for rank in range(size)]
+    assert [part for share in shares for part in range(count)[share]] == list(range(count))
+    lengths = [share.stop - share.start for share in shares]
+    assert max(lengths) - min(lengths) <= 1 and lengths[0] == max(lengths)
+
+
+def test_rows_of_a_batch_are_read_by_one_process_each() -> None:
+    from stages.training.step import own_rows
+
+    known = tasks(3)
+    for n in (1, 2, 5, 40, 128):
+        rows = [row for rank in range(3) for row in range(n)[own_rows(n, 4, Cluster(known, rank))]]
+        assert rows == list(range(n)) == [row for part in shard_slices(n, 4) for row in range(n)[part]]
+
+
+def test_who_differs_is_named_with_what_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = tasks(3)
+    cluster = Cluster(known, 1)
+
+    def gathered(own: Any) -> Any:
+        import tensorflow as tf
+
+        other = own.numpy().copy()
+        other[0, 8] += 1  # the second digest's first number
+        return tf.constant(np.concatenate([own, other, own]))
+
+    monkeypatch.setattr(cluster, "gather", gathered)
+    with pytest.raises(InputError) as caught:
+        cluster.agree({"parameters": "0" * 64, "data": "1" * 64, "code": "2" * 64})
+    assert str(caught.value) == f"{known[1]} has other data than {known[0]}; must be the same"
+
+
+# --- whole trainings
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the bytes and the signals are Linux'")
+
+
+class Group:
+    """The processes of a training in one project, by rank."""
+
+    def __init__(self, project: Project, count: int, chief: bool = False) -> None:
+        self.project = project
+        self.configs = configs(count, chief)
+        self.members: list[Member] = []
+
+    def start(self, *ranks: int, command: list[str] | None = None) -> list[Member]:
+        """Start processes of these ranks (default: all)."""
+        started = []
+        for rank in ranks or range(len(self.configs)):
+            log = self.project.root / f"rank{rank}-{len(self.members)}"
+            words = command or train_command()
+            started.append(start(words, self.configs[rank], log, self.project.root, self.project.command_env()))
+            self.members.append(started[-1])
+        return started
+
+    def end(self) -> None:
+        for member in self.members:
+            member.process.kill()
+            member.process.wait()
+
+
+@pytest.fixture
+def group(project: Project) -> Iterator[Callable[..., Group]]:
+    groups: list[Group] = []
+
+    def make(count: int, chief: bool = False) -> Group:
+        groups.append(Group(project, count, chief))
+        return groups[-1]
+
+    for output in OUTPUTS:
+        (project.root / output).unlink()
+    yield make
+    for made in groups:
+        made.end()
+
+
+def outputs(project: Project) -> dict[str, str]:
+    return {path: md5(project.root / path) for path in OUTPUTS}
+
+
+def expected(project: Project) -> dict[str, str]:
+    return {path: project.digests()[path] for path in OUTPUTS}
+
+
+def succeed(members: list[Member]) -> None:
+    for member in members:
+        assert member.process.wait(300) == 0, (member.name, member.err)
+        assert member.err == [line for line in member.err if line.startswith("cluster: waiting for")]
+
+
+def test_three_processes_write_the_bytes_of_one_though_the_shards_are_four(
+    group: Callable[..., Group], project: Project, reproduced: Project
+) -> None:
+    members = group(3, chief=True).start()
+    succeed(members)
+    assert outputs(project) == expected(reproduced)
+    assert "Epoch 2/2" in members[0].out and members[1].out == members[2].out == ""
+    assert not (project.root / ".resume").exists()
+    listed = project.run("git", "status", "--porcelain", "metrics", "models", "data").stdout
+    assert listed == "", "written besides the outputs"
+
+
+def fails_naming(member: Member, named: Member) -> None:
+    assert member.process.wait(60) == 1
+    line = member.err[-1]
+    assert line.startswith("train: ") and named.name in line and "ended or hangs" in line, member.err
+    assert [other for other in member.err if not other.startswith("cluster: waiting")] == [line]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_named_and_one_process_alone_goes_on_from_the_clusters_backup(
+    group: Callable[..., Group], project: Project, undisturbed_long: dict[str, str]
+) -> None:
+    project.set_param("train.epochs", LONG)
+    first, second = group(2).start()
+    wait_for(lambda: bool(backups(project)), "the first finished epoch")
+    second.process.kill()
+    fails_naming(first, second)
+    assert not (project.root / "models/cnn.h5").exists()
+    run = project.run(*train_command())
+    assert run.returncode == 0 and "Resuming after epoch" in run.stdout, run.stderr
+    assert outputs(project) == undisturbed_long
+
+
+@pytest.fixture(scope="module")
+def undisturbed_long(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    project = Project(Path(shutil.copytree(reproduced.root, tmp_path_factory.mktemp("long") / "project")))
+    project.set_param("train.epochs", LONG)
+    run = project.run(*train_command())
+    assert run.returncode == 0, run.stderr
+    return outputs(project)
+
+
+def test_a_process_that_waits_for_the_others_ends_at_once_on_a_signal(group: Callable[..., Group]) -> None:
+    (waiting,) = group(2).start(0)
+    wait_for(lambda: "cluster: waiting for worker 1" in "".join(waiting.err), "a word of whom it waits for")
+    waiting.process.send_signal(signal.SIGTERM)
+    assert waiting.process.wait(10) == 128 + signal.SIGTERM
+    assert waiting.err[-1] == "train: interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_trains_ends_at_once_on_a_signal(
+    group: Callable[..., Group], project: Project, number: signal.Signals
+) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    project.set_param("train.epochs", 1000)
+    first, second = group(2).start()
+    wait_for(lambda: bool(backups(project)), "the first finished epoch")
+    second.process.send_signal(number)
+    assert second.process.wait(10) == 128 + number and second.err[-1] == "train: interrupted"
+    fails_naming(first, second)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("moment", ["waiting", "first epoch", "later"])
+@pytest.mark.parametrize("victim", [0, 1, 2])
+def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
+    group: Callable[..., Group],
+    project: Project,
+    undisturbed_long: dict[str, str],
+    victim: int,
+    moment: str,
+    how: signal.Signals,
+) -> None:
+    if (moment, how) == ("waiting", signal.SIGSTOP):
+        pytest.skip("who is frozen while all wait is waited for")
+    project.set_param("train.epochs", LONG)
+    cluster = group(3)
+    if moment == "waiting":
+        present = [rank for rank in range(3) if rank == victim or rank == (victim + 1) % 3]
+        members = dict(zip(present, cluster.start(*present), strict=True))
+        wait_for(lambda: all("waiting" in "".join(m.err) for m in members.values()), "the meeting")
+        members[victim].process.kill()
+        if 0 in present and victim != 0:  # the first one goes on waiting, for both
+            members[0].process.kill()
+        elif victim == 0:
+            other = members[(victim + 1) % 3]
+            assert other.process.wait(30) == 1 and "has ended before the cluster came together" in other.err[-1]
+        cluster.end()
+    else:
+        members = dict(enumerate(cluster.start()))
+        first = members[0]
+        if moment == "first epoch":
+            wait_for(lambda: "Epoch 1/" in first.out, "the first epoch")
+        else:
+            wait_for(lambda: bool(backups(project)), "the first finished epoch")
+        members[victim].process.send_signal(how)
+        for rank, member in members.items():
+            if rank != victim:
+                fails_naming(member, members[victim])
+        assert not (project.root / "models/cnn.h5").exists()
+        cluster.end()
+    again = cluster.start()
+    succeed(again)
+    if moment == "later":
+        assert "Resuming after epoch" in again[0].out
+    assert outputs(project) == undisturbed_long
+
+
+@pytest.mark.slow
+def test_other_parameters_in_one_process_end_all_in_one_line(group: Callable[..., Group], project: Project) -> None:
+    cluster = group(2)
+    (first,) = cluster.start(0)
+    wait_for(lambda: "waiting" in "".join(first.err), "its parameters to be read")
+    project.set_param("train.seed", 5)
+    (second,) = cluster.start(1)
+    for member in (first, second):
+        assert member.process.wait(60) == 1
+        assert "has other parameters than worker 0 (" in member.err[-1], member.err
+    assert not (project.root / ".resume").exists()
+
+
+# --- other networks, and other numbers of shards
+
+
+def digests_of(count: int, shards: list[int]) -> list[str]:
+    """What tests/cluster_networks.py prints in each of `count` processes that train together."""
+    command = [sys.executable, "-m", "tests.cluster_networks", *map(str, shards)]
+    if count == 1:
+        return [subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout]
+    processes = [
+        subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TF_CONFIG": one}, text=True, stdout=subprocess.PIPE)
+        for one in configs(count)
+    ]
+    return [process.communicate(timeout=300)[0] for process in processes]
+
+
+def test_two_processes_train_averages_regularizers_and_random_layers_as_one_does() -> None:
+    (alone,) = digests_of(1, [6])
+    assert len(set(alone.split())) == 6  # three networks, three digests
+    assert digests_of(2, [6]) == [alone, alone]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "shards"), [(3, [4, 7]), (4, [6, 16]), (6, [8])])
+def test_any_number_of_processes_trains_any_number_of_shards_alike(count: int, shards: list[int]) -> None:
+    (alone,) = digests_of(1, shards)
+    assert digests_of(count, shards) == [alone] * count
+
+
+def test_a_network_whose_state_processes_cannot_share_is_refused_by_name() -> None:
+    import keras
+
+    from stages.training.state import draws_of_a_call
+
+    layers = [keras.layers.Input((4, 4, 1)), keras.layers.SpectralNormalization(keras.layers.Conv2D(2, 3, name="c"))]
+    network = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")])
+    before = network.get_weights()
+    with pytest.raises(
+        InputError, match=r"network: .*spectral_normalization/vector_u: changes in training beside the weights"
+    ):
+        draws_of_a_call(network)
+    assert all((old == new).all() for old, new in zip(before, network.get_weights(), strict=True))
+
+
+def test_processes_that_do_not_answer_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.training.meeting.ANSWER", 0.5)
+    dead, frozen = tasks(2)
+    with socket.create_server(frozen.host_and_port):  # the kernel accepts for it
+        assert gone([dead, frozen]) == [dead, frozen]
