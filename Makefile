@@ -83,8 +83,9 @@ ci: install  ## what continuous integration runs: lint, test, repro, a report an
 	fi; \
 	python -m stages.report_page "$$@" && python -m stages.gate "$$@"
 
-verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1 limits, CPU=Haswell emulates
-	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(CPU),--cpu $(CPU))
+verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1, WORKERS=4 and CPU=Haswell run it otherwise
+	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(WORKERS),--workers $(WORKERS)) \
+	  $(if $(CPU),--cpu $(CPU))
 
 bench: install  ## speed and memory beside plain Keras, as ratios
 	@python -m tests.bench

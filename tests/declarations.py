@@ -60,12 +60,11 @@ def params_declared(stage: str) -> set[str]:
 
 
 def params_in_code(module: str) -> set[str]:
-    """The keys that a module's `main` looks up: `params["section.key"]`."""
+    """The keys that a stage's module looks up: `params["section.key"]`."""
     tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
-    (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
     return {
         str(node.slice.value)
-        for node in ast.walk(main)
+        for node in ast.walk(tree)
         if isinstance(node, ast.Subscript)
         and isinstance(node.slice, ast.Constant)
         and ast.unparse(node.value) == "params"

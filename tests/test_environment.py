@@ -81,6 +81,11 @@ def test_the_variables_of_terraform_are_left_alone_in_silence() -> None:
     assert not any(name in ended.stderr for name in theirs)
 
 
+def test_the_machines_of_a_cluster_are_ignored_with_a_line_by_whoever_does_not_train() -> None:
+    ended = run(START + "start_tensorflow('avx2', 'cpu'); import os; print('TF_CONFIG' in os.environ)", TF_CONFIG="{}")
+    assert ended.stdout == "False\n" and "environment: ignoring TF_CONFIG (only train " in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("end", "shown"),
     [

@@ -30,6 +30,11 @@ def test_another_cpu_gives_the_same_bytes(tmp_path: Path, cpu: str) -> None:
     assert verify_emulated(tmp_path, cpu)
 
 
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian package qemu-user)")
+def test_processes_on_two_kinds_of_cpu_share_a_training_to_the_bytes_of_one(tmp_path: Path) -> None:
+    assert verify_emulated(tmp_path, "Haswell", workers=2)
+
+
 def test_a_kill_at_full_size_ends_with_the_recorded_bytes(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     dvc = start_until_the_first_backup(project)

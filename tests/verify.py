@@ -2,7 +2,9 @@
 
 make verify                 clone, install from the locks, run all stages, compare with dvc.lock
 make verify CORES=1         the same on that many cores
+make verify WORKERS=4       the same, with so many processes that share the training
 make verify CPU=Haswell     a small data set, on this CPU and on one that QEMU emulates (qemu-x86_64 -cpu help)
+make verify CPU=Haswell WORKERS=2    the same, the training shared by a process on this CPU and others on that one
 """
 
 import argparse
@@ -13,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.running.params import load
+from tests.cluster import configs, start, train_command
 from tests.declarations import stages
 from tests.project import ROOT, Project, make_project, set_params
 
@@ -63,8 +67,8 @@ def metrics(root: Path) -> dict[str, float]:
     return content
 
 
-def verify_recorded(folder: Path, cores: int | None) -> bool:
-    """Clone what is committed, run it in full on so many cores, and compare with its dvc.lock."""
+def verify_recorded(folder: Path, cores: int | None, workers: int | None) -> bool:
+    """Clone what is committed, run it in full on so many cores, by so many processes, and compare with its dvc.lock."""
     clone = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     head = subprocess.run(["git", "log", "-1", "--format=%h %s"], cwd=clone, check=True, text=True, capture_output=True)
@@ -79,7 +83,13 @@ def verify_recorded(folder: Path, cores: int | None) -> bool:
     subprocess.run(["make", "install"], cwd=clone, check=True)
     path = os.pathsep.join([str(clone / ".venv/bin"), os.environ["PATH"]])
     command = [*prefix, "dvc", "repro", "--force", "--no-run-cache"]
-    subprocess.run(command, cwd=clone, env={**os.environ, "PATH": path}, check=True)
+    env = {**os.environ, "PATH": path}
+    if workers is None:
+        subprocess.run(command, cwd=clone, env=env, check=True)
+    else:
+        print(f"with {workers} processes that share the training")
+        with cluster(workers, [*prefix, *train_command()], clone, env) as first:
+            subprocess.run(command, cwd=clone, env={**env, "TF_CONFIG": first}, check=True)
     matches = print_table(expected, Project(clone).digests())
     reason = why_no_match_is_possible(clone)
     if matches or reason is None:
@@ -93,8 +103,31 @@ def verify_recorded(folder: Path, cores: int | None) -> bool:
     return all(close.values())
 
 
-def verify_emulated(folder: Path, cpu: str) -> bool:
-    """Run a small real data set on this CPU and on an emulated one, and compare."""
+@contextmanager
+def cluster(count: int, command: Sequence[str], root: Path, env: Mapping[str, str]) -> Iterator[str]:
+    """Start all but the first of `count` processes of a training; yields TF_CONFIG of the first one.
+
+    They wait for it until the stages before train have run; when the block ends, all must have ended well.
+    """
+    first, *others = configs(count)
+    logs = [root / f"worker-{number}" for number in range(1, count)]
+    members = [start(command, config, log, root, env) for config, log in zip(others, logs, strict=True)]
+    try:
+        yield first
+        for member in members:
+            if member.process.wait(600) != 0:
+                sys.exit(f"verify: {member.name} failed\n" + "\n".join(member.err))
+    finally:
+        for member in members:
+            member.process.kill()
+            member.process.wait()
+
+
+def verify_emulated(folder: Path, cpu: str, workers: int | None = None) -> bool:
+    """Run a small real data set on this CPU and on an emulated one, and compare.
+
+    With several workers only the training is compared with one that a process here and emulated ones share.
+    """
     qemu = shutil.which("qemu-x86_64")
     if qemu is None:
         sys.exit("verify: CPU needs qemu-x86_64, which is not installed (Debian package qemu-user)")
@@ -114,6 +147,17 @@ def verify_emulated(folder: Path, cpu: str) -> bool:
     emulated.env["PATH"] = os.pathsep.join([str(shims), native.command_env()["PATH"]])
     print(f"2,000 training and 500 test images of MNIST, on this CPU ({cpu_name()}) ...", flush=True)
     native.reproduce()
+    if workers:
+        print(
+            f"... and the training shared by {workers} processes, all but one on an emulated {cpu} (minutes)",
+            flush=True,
+        )
+        shared, here = Project(emulated.root), native.command_env()
+        command = [qemu, "-cpu", cpu, sys.executable, *train_command()[1:]]
+        with cluster(workers, command, shared.root, here) as first:
+            shared.env["TF_CONFIG"] = first
+            shared.reproduce()
+        return print_table(native.digests(), shared.digests())
     print(f"... and on an emulated {cpu} (minutes)", flush=True)
     seen = run_watched(emulated)
     matches = print_table(native.digests(), emulated.digests())
@@ -175,13 +219,14 @@ def cpu_name() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run the committed pipeline anew and compare every output.")
     parser.add_argument("--cores", type=int, help="run on so many cores")
+    parser.add_argument("--workers", type=int, help="share the training among so many processes")
     parser.add_argument("--cpu", help="compare this CPU with an emulated one, such as Haswell or EPYC-Rome")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         if args.cpu:
-            matches = verify_emulated(Path(folder).resolve(), args.cpu)
+            matches = verify_emulated(Path(folder).resolve(), args.cpu, args.workers)
         else:
-            matches = verify_recorded(Path(folder).resolve(), args.cores)
+            matches = verify_recorded(Path(folder).resolve(), args.cores, args.workers)
     sys.exit(0 if matches else 1)
 
 
