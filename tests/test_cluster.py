@@ -23,7 +23,7 @@ from tests.cluster import Member, configs, free_addresses, start, train_command
 from tests.project import ROOT, Project, md5
 from tests.test_interruptions import LONG, backups, wait_for
 
-OUTPUTS = ("models/cnn.h5", "metrics/history.csv", "metrics/train.json")
+OUTPUTS = ("models/cnn.h5", "models/confidence.json", "metrics/history.csv", "metrics/train.json")
 
 
 def tasks(count: int) -> list[Task]:

@@ -1,5 +1,6 @@
 """Training to the same bytes on any number of cores and of processes, also when it was killed and goes on."""
 
+import hashlib
 import math
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from stages.training.augmentation import Augmentation
 from stages.training.cluster import ALONE, Cluster
 from stages.training.resume import Backup, pack, unpack
 from stages.training.rows import ahead, epoch_batches, split_rows
-from stages.training.state import seed_layers
+from stages.training.state import RANDOM_STATE, seed_layers
 from stages.training.step import own_rows, sharded_step
 
 History = list[dict[str, float]]
@@ -158,6 +159,7 @@ class Training:
             epoch = len(history) + 1
             self._say(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
+            self.cluster.agree({"weights": self._digest()})
             if self.early_stopping is not None:
                 for row in history:
                     row["kept"] = int(row is self.kept(history))
@@ -169,6 +171,11 @@ class Training:
         if best:
             self.network.set_weights(best)
             self._say(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
+
+    def _digest(self) -> str:
+        """SHA-256 of all that training goes on from; random states start anew in each epoch."""
+        kept = (variable for variable in self.variables if not variable.path.endswith(RANDOM_STATE))
+        return hashlib.sha256(b"".join(variable.numpy().tobytes() for variable in kept)).hexdigest()
 
     def _say(self, text: str) -> None:
         if self.cluster.leads:
