@@ -120,8 +120,7 @@ def fit(args: argparse.Namespace, params: Params, cluster: Cluster) -> None:
         image_data_format=params["prepare.image_data_format"],
         cluster=cluster,
     )
-    warning = validation_warning(labels, training.validation_rows)
-    if cluster.leads and warning is not None:
+    if (warning := validation_warning(labels, training.validation_rows)) is not None and cluster.leads:
         print(f"warning: {warning}", file=sys.stderr)
     epochs = params["train.epochs"]  # before the fingerprint, which is of what was asked for
     alike = digests(params.used, [args.images, args.labels])

@@ -293,7 +293,7 @@ def test_a_file_of_confidence_that_is_none_is_one_clear_line(tmp_path: Path, con
 
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "k.npz").write_bytes(b"PK damaged")
-    assert Backup(tmp_path, "k").load() is None
+    assert Backup(tmp_path, "k").load() == b""
     assert "unreadable, starting afresh" in capsys.readouterr().err
 
 

@@ -6,10 +6,8 @@ import io
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -51,7 +49,10 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         sys.exit("\n".join(f"{name}: {line}" for line in str(error).splitlines()))
     except KeyboardInterrupt:
-        _end_interrupted(signal.SIGINT)
+        way_on = "; `dvc repro` goes on (training from its last finished epoch)" if "DVC_STAGE" in os.environ else ""
+        print(f"\n{name}: interrupted{way_on}", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone: `... | head`
     except OSError as error:
@@ -63,24 +64,6 @@ def run(main: Callable[[], None]) -> None:
             raise
         way_back = "; `make restore` brings back the committed results" if "DVC_STAGE" in os.environ else ""
         sys.exit(f"{name}: {error.filename or 'output'}: {trouble}{way_back}")
-
-
-def end_at_once_on_signals() -> None:
-    """Have SIGINT and SIGTERM end the process whatever it waits for: in a cluster TensorFlow swallows them.
-
-    It must run before there are other threads, since these must not receive the signals either.
-    """
-    signals = {number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    threading.Thread(target=lambda: _end_interrupted(signal.sigwait(signals)), daemon=True).start()
-
-
-def _end_interrupted(number: int) -> NoReturn:
-    """End at once: TensorFlow's threads may be in the middle of a step."""
-    way_on = "; `dvc repro` goes on (training from its last finished epoch)" if "DVC_STAGE" in os.environ else ""
-    print(f"\n{Path(sys.argv[0]).stem}: interrupted{way_on}", file=sys.stderr)
-    sys.stdout.flush()
-    os._exit(128 + number)
 
 
 def _end_with_dvc() -> None:

@@ -5,7 +5,6 @@ parts: the result does not depend on the number of processes.
 """
 
 import itertools
-import json
 import os
 import signal
 import time
@@ -16,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from stages.network.runtime import startup_noise_held_back
-from stages.running.process import InputError, end_at_once_on_signals, reason
-from stages.training.meeting import Task, gone, meet
+from stages.running.process import InputError, reason
+from stages.training.meeting import gone, meet
+from stages.training.tf_config import KINDS, Task, parse
 
 PATIENCE = 600.0  # seconds to wait for the others
 JOINED = 120  # seconds that TensorFlow may take once all have met
 LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
 GROUP = 1998  # no key of TensorFlow's own, which count from 1
-KINDS = ("chief", "worker")
 
 
 class Cluster:
@@ -66,6 +65,7 @@ class Cluster:
             task_id=task.index,
             rpc_layer="grpc",
         )
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         with startup_noise_held_back():
             # Should one of them die just now, TensorFlow would wait for an hour; no code of ours runs meanwhile.
             os.write(2, f"the cluster did not come together in {JOINED} s after all of it had met\n".encode())
@@ -73,17 +73,19 @@ class Cluster:
             signal.alarm(JOINED)
             self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
             signal.alarm(0)
+        signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
         # It gathers in the order of the tasks' names, in which 10 comes before 2.
         self._order = np.argsort(self.gather(tf.constant([self.rank])).numpy())
 
     def share(self, count: int) -> slice:
-        """Which of `count` parts of some work are this process's: a block, whose size differs by one at most."""
-        return self._share(count, self.rank)
+        """Which of `count` parts of some work are this process's."""
+        return self._shares(count)[self.rank]
 
-    def _share(self, count: int, rank: int) -> slice:
+    def _shares(self, count: int) -> list[slice]:
+        """Consecutive blocks, whose sizes differ by one at most, the longer ones first."""
         size, longer = divmod(count, self.size)
-        start = rank * size + min(rank, longer)
-        return slice(start, start + size + (rank < longer))
+        ends = [rank * size + min(rank, longer) for rank in range(self.size + 1)]
+        return [slice(start, stop) for start, stop in itertools.pairwise(ends)]
 
     def gather(self, values: Any) -> Any:
         """Put together the processes' tensors (n, ...), of equal shapes, along their first axis, by rank."""
@@ -111,8 +113,7 @@ class Cluster:
             return own
         import tensorflow as tf
 
-        shares = [self._share(count, rank) for rank in range(self.size)]
-        sizes = [share.stop - share.start for share in shares]
+        sizes = [share.stop - share.start for share in self._shares(count)]
         missing = sizes[0] - sizes[self.rank]  # all must send as much
         padded = tf.pad(own, [(0, missing), *[(0, 0)] * (len(own.shape) - 1)])
         places = [rank * sizes[0] + part for rank, size in enumerate(sizes) for part in range(size)]
@@ -216,56 +217,4 @@ def cluster_from_environment(shards: int, patience: float = PATIENCE) -> Cluster
             f"TF_CONFIG: has {len(tasks)} processes; must be at most train.shards of params.yaml = {shards}, "
             "which are what they share out"
         )
-    if len(tasks) == 1:
-        return ALONE
-    end_at_once_on_signals()
-    return Cluster(tasks, rank, patience)
-
-
-def parse(text: str) -> tuple[list[Task], int]:
-    """Read TF_CONFIG: {"cluster": {"chief": [...], "worker": ["host:port", ...]}, "task": {"type": ..., "index": ...}}.
-
-    Returns:
-        The processes by rank, the chief first, then the workers by index; and the rank of this one.
-
-    Raises:
-        InputError: it says something else.
-    """
-    try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"TF_CONFIG: not JSON: {reason(error)}") from error
-    for key in ("cluster", "task"):
-        if not isinstance(config, dict) or not isinstance(config.get(key), dict):
-            raise InputError(f"TF_CONFIG: has no {key}; must be JSON with an object for cluster and for task")
-    jobs = config["cluster"]
-    if others := sorted(set(jobs) - set(KINDS)):
-        raise InputError(f"TF_CONFIG: cluster has {', '.join(others)}; must be of a chief and workers only")
-    tasks = []
-    for kind in KINDS:
-        addresses = jobs.get(kind, [])
-        if not isinstance(addresses, list) or (kind == "chief" and len(addresses) > 1):
-            allowed = "a list of one" if kind == "chief" else "a list"
-            raise InputError(f"TF_CONFIG: cluster.{kind} = {addresses}; must be {allowed}, host:port")
-        for index, address in enumerate(addresses):
-            if not _is_address(address):
-                raise InputError(f"TF_CONFIG: cluster.{kind} has {address!r}; must be host:port")
-            tasks.append(Task(kind, index, address))
-    if not tasks:
-        raise InputError("TF_CONFIG: cluster names no process; must have a chief or workers")
-    addresses = [task.address for task in tasks]
-    if twice := sorted({address for address in addresses if addresses.count(address) > 1}):
-        raise InputError(f"TF_CONFIG: cluster has {', '.join(twice)} twice; each process must have its own host:port")
-    kind, index = (config["task"].get(key) for key in ("type", "index"))
-    for rank, task in enumerate(tasks):
-        if task.kind == kind and str(task.index) == str(index):
-            return tasks, rank
-    known = ", ".join(f"{task.kind} {task.index}" for task in tasks)
-    raise InputError(f"TF_CONFIG: task is {kind} {index}; must be one of the cluster: {known}")
-
-
-def _is_address(address: object) -> bool:
-    if not isinstance(address, str):
-        return False
-    host, _, port = address.rpartition(":")
-    return bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 2**16
+    return Cluster(tasks, rank, patience) if len(tasks) > 1 else ALONE

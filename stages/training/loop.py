@@ -1,9 +1,9 @@
 """Training to the same bytes on any number of cores and of processes, also when it was killed and goes on."""
 
-import hashlib
 import math
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from stages.network.inference import BATCH_SIZE, forward_function, loss_and_accu
 from stages.running.process import InputError
 from stages.training.augmentation import Augmentation
 from stages.training.cluster import ALONE, Cluster
-from stages.training.resume import Backup, pack, unpack
+from stages.training.resume import Backup, unpack
 from stages.training.rows import ahead, epoch_batches, split_rows
 from stages.training.state import RANDOM_STATE, seed_layers
 from stages.training.step import own_rows, sharded_step
@@ -147,9 +147,8 @@ class Training:
         """
         history: History = []
         best: list[NDArray[np.float32]] = []  # weights, with early stopping
-        saved = backup.load() if backup else None
-        if state := self.cluster.from_first(pack(*saved) if saved else b""):
-            history, values = unpack(state)
+        if saved := self.cluster.from_first(backup.load() if backup else b""):
+            history, values = unpack(saved)
             best = values[len(self.variables) :]
             for variable, value in zip(self.variables, values[: len(self.variables)], strict=True):
                 variable.assign(value)
@@ -159,7 +158,10 @@ class Training:
             epoch = len(history) + 1
             self._say(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
-            self.cluster.agree({"weights": self._digest()})
+            if self.cluster.size > 1:  # or processes that differ would end after different epochs
+                self.cluster.agree(
+                    {"figures": sha256(repr(history[-1]).encode()).hexdigest(), "weights": self._digest()}
+                )
             if self.early_stopping is not None:
                 for row in history:
                     row["kept"] = int(row is self.kept(history))
@@ -174,8 +176,11 @@ class Training:
 
     def _digest(self) -> str:
         """SHA-256 of all that training goes on from; random states start anew in each epoch."""
-        kept = (variable for variable in self.variables if not variable.path.endswith(RANDOM_STATE))
-        return hashlib.sha256(b"".join(variable.numpy().tobytes() for variable in kept)).hexdigest()
+        digest = sha256()
+        for variable in self.variables:
+            if not variable.path.endswith(RANDOM_STATE):
+                digest.update(variable.numpy().tobytes())
+        return digest.hexdigest()
 
     def _say(self, text: str) -> None:
         if self.cluster.leads:

@@ -10,39 +10,21 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 
 from stages.running.process import InputError, reason
+from stages.training.tf_config import Task
 
 FIRST_WORD, OFTEN = 3.0, 30.0  # seconds after which it is said who is waited for, and then again
 ANSWER = 5.0  # seconds for a living process to answer
-LINE = 65_536  # bytes: more than any message of ours
+LINE = 2**20  # bytes: more than any message of ours
 # What a client of gRPC says first (RFC 9113, 3.4), with no settings of its own: the server answers with its settings.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
 
-@dataclass(frozen=True)
-class Task:
-    """One process of a cluster: "chief" or "worker", its index among these, and where it listens, "host:port"."""
-
-    kind: str
-    index: int
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.index} ({self.address})"
-
-    @property
-    def host_and_port(self) -> tuple[str, int]:
-        """As Python's sockets want it."""
-        host, _, port = self.address.rpartition(":")
-        return host.strip("[]"), int(port)
-
-
 def meet(tasks: Sequence[Task], rank: int, patience: float) -> None:
-    """Wait until all `tasks` are there; the first one counts them. Its port, and the own one, are free again then.
+    """Wait until all `tasks` are there; the first one counts them. Their ports are free for TensorFlow again then.
 
     Args:
         rank: which of them this process is.
@@ -51,11 +33,28 @@ def meet(tasks: Sequence[Task], rank: int, patience: float) -> None:
     Raises:
         InputError: the own port is taken; not all came; the first one has gone, or knows another cluster.
     """
+    waiting = _Waiting(patience)
     with _listening(tasks[rank]) as listener:
         if rank == 0:
-            _count(tasks, listener, patience)
+            _count(tasks, listener, waiting)
         else:
-            _report(tasks, rank, patience)
+            _report(tasks, rank, waiting)
+
+
+class _Waiting:
+    """How long this process waits for others, and when it says so on stderr, as each of them may."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience, self._start, self._due = patience, time.monotonic(), time.monotonic() + FIRST_WORD
+
+    def wait_for(self, tasks: Sequence[Task]) -> None:
+        """To be called again and again; raises InputError when patience is at its end."""
+        missing, now = ", ".join(map(str, tasks)), time.monotonic()
+        if now > self._start + self.patience:
+            raise InputError(f"the cluster did not come together in {self.patience:g} s; missing: {missing}")
+        if now > self._due:
+            self._due = now + OFTEN
+            print(f"cluster: waiting for {missing}", file=sys.stderr, flush=True)
 
 
 def _listening(task: Task) -> socket.socket:
@@ -65,116 +64,90 @@ def _listening(task: Task) -> socket.socket:
             return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
         return socket.create_server(("", port), backlog=1024)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise InputError(f"TF_CONFIG: {task}: another process has this port; must be free") from error
-        raise InputError(f"TF_CONFIG: {task}: cannot listen there: {reason(error)}") from error
+        taken = error.errno == errno.EADDRINUSE
+        raise InputError(
+            f"TF_CONFIG: {task}: {'another process has this port' if taken else reason(error)}; must be free"
+        ) from error
 
 
-def _count(tasks: Sequence[Task], listener: socket.socket, patience: float) -> None:
-    """Wait for every other task to say who it is; tell those that are there what is waited for, and then to go on."""
+def _hello(tasks: Sequence[Task], rank: int) -> bytes:
+    return json.dumps([rank, [str(task) for task in tasks]]).encode() + b"\n"
+
+
+def _count(tasks: Sequence[Task], listener: socket.socket, waiting: _Waiting) -> None:
+    """Wait for each other task's word that it is there, and tell all how it ends: empty if well."""
+    hellos = {_hello(tasks, rank): rank for rank in range(1, len(tasks))}
     there: dict[int, socket.socket] = {}
-    strangers: list[socket.socket] = []
-    start = time.monotonic()
-    due = start + FIRST_WORD
-    with contextlib.ExitStack() as stack:
-        while len(there) < len(tasks) - 1:
-            missing = ", ".join(str(task) for rank, task in enumerate(tasks) if rank > 0 and rank not in there)
-            if time.monotonic() > start + patience:
-                text = f"the cluster did not come together in {patience:.0f} s; missing: {missing}"
-                _tell(there, {"end": text})
-                raise InputError(text)
-            if time.monotonic() > due:
-                due = time.monotonic() + OFTEN
-                say(f"waiting for {missing}")
-                _tell(there, {"wait": missing})
-            readable, _, _ = select.select([listener, *strangers, *there.values()], [], [], 0.2)
-            for connection in readable:
-                if connection is listener:
-                    strangers.append(stack.enter_context(listener.accept()[0]))
-                elif connection in strangers:
-                    strangers.remove(connection)
-                    _welcome(connection, tasks, there)
-                else:  # who is there says no more: it has ended
-                    there = {rank: other for rank, other in there.items() if other is not connection}
-        _tell(there, {"go": True})
-        for connection in there.values():  # who closes first keeps the port for minutes (TIME_WAIT): not this one
-            connection.settimeout(ANSWER)
-            with contextlib.suppress(OSError):
-                connection.recv(1)
-
-
-def _welcome(connection: socket.socket, tasks: Sequence[Task], there: dict[int, socket.socket]) -> None:
     try:
-        connection.settimeout(ANSWER)
-        said = json.loads(connection.recv(LINE))
-        rank, theirs = said["rank"], said["tasks"]
-    except (OSError, ValueError, KeyError, TypeError):
-        connection.close()  # no process of ours
-        return
-    if theirs != [asdict(task) for task in tasks]:
-        _tell({0: connection}, {"end": f"TF_CONFIG: {tasks[0]} has another list of processes; must be the same"})
-        connection.close()
-    elif rank in there:
-        _tell({0: connection}, {"end": f"TF_CONFIG: {tasks[rank]}: another process has come as this one"})
-        connection.close()
-    else:
-        there[rank] = connection
+        while missing := [task for rank, task in enumerate(tasks) if rank > 0 and rank not in there]:
+            waiting.wait_for(missing)
+            readable, _, _ = select.select([listener, *there.values()], [], [], 0.2)
+            # Who is there says no more: it has ended.
+            there = {rank: connection for rank, connection in there.items() if connection not in readable}
+            if listener in readable:
+                connection = listener.accept()[0]
+                connection.settimeout(ANSWER)
+                said = _line(connection)
+                if (rank := hellos.get(said)) is None:
+                    _tell(connection, f"TF_CONFIG: {tasks[0]} has another list of processes; must be the same")
+                elif rank in there:
+                    _tell(connection, f"TF_CONFIG: {tasks[rank]}: another process has come as this one")
+                else:
+                    there[rank] = connection
+    except InputError as error:
+        for connection in there.values():
+            _tell(connection, str(error))
+        raise
+    for connection in there.values():
+        _tell(connection, "")
 
 
-def _tell(connections: dict[int, socket.socket], message: dict[str, str | bool]) -> None:
-    for connection in connections.values():
-        with contextlib.suppress(OSError):  # it has ended
-            connection.sendall(json.dumps(message).encode() + b"\n")
+def _line(connection: socket.socket) -> bytes:
+    try:
+        with connection.makefile("rb") as lines:
+            return lines.readline(LINE)
+    except OSError:
+        return b""  # no process of ours
 
 
-def _report(tasks: Sequence[Task], rank: int, patience: float) -> None:
+def _tell(connection: socket.socket, end: str) -> None:
+    with contextlib.suppress(OSError), connection:  # it has ended
+        connection.sendall(json.dumps(end).encode() + b"\n")
+
+
+def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
     """Say to the first task who one is, as soon as it listens, and wait for its word."""
     first = tasks[0]
-    with _connected(first, patience) as connection:
-        hello = {"rank": rank, "tasks": [asdict(task) for task in tasks]}
-        connection.sendall(json.dumps(hello).encode())
-        connection.settimeout(patience + OFTEN)
-        try:
-            for line in connection.makefile("r", encoding="utf-8"):
-                message = json.loads(line)
-                if "go" in message:
-                    return
-                if "end" in message:
-                    raise InputError(message["end"])
-                say(f"waiting for {message['wait']}")
-        except (OSError, ValueError) as error:
-            raise InputError(f"TF_CONFIG: {first}: what listens there is not this training: {reason(error)}") from error
-    raise InputError(f"{first} has ended before the cluster came together")
+    with _connected(first, waiting) as connection:
+        connection.settimeout(waiting.patience + OFTEN)
+        with contextlib.suppress(OSError):
+            connection.sendall(_hello(tasks, rank))
+        said = _line(connection)
+    if not said:
+        raise InputError(f"{first} has ended before the cluster came together")
+    try:
+        end = str(json.loads(said))
+    except ValueError as error:
+        raise InputError(f"TF_CONFIG: {first}: what listens there is not this training") from error
+    if end:
+        raise InputError(end)
 
 
-def _connected(task: Task, patience: float) -> socket.socket:
-    start = time.monotonic()
-    due = start + FIRST_WORD
+def _connected(task: Task, waiting: _Waiting) -> socket.socket:
     while True:
-        try:
+        with contextlib.suppress(OSError):  # not started yet; in Kubernetes its name may not be known yet either
             return socket.create_connection(task.host_and_port, timeout=ANSWER)
-        except OSError as error:  # not started yet; in Kubernetes its name may not be known yet either
-            if time.monotonic() > start + patience:
-                raise InputError(f"{task} did not come in {patience:.0f} s: {reason(error)}") from error
-        if time.monotonic() > due:
-            due = time.monotonic() + OFTEN
-            say(f"waiting for {task}")
+        waiting.wait_for([task])
         time.sleep(0.2)
-
-
-def say(text: str) -> None:
-    """Tell on stderr, at once: every process of a cluster may say whom it waits for."""
-    print(f"cluster: {text}", file=sys.stderr, flush=True)
 
 
 def gone(tasks: Sequence[Task]) -> list[Task]:
     """Those whose TensorFlow server does not answer: they have ended, are frozen, or cannot be reached."""
-    with ThreadPoolExecutor(max(1, min(len(tasks), 64))) as threads:
-        return list(_unanswered(tasks, threads.map(_answers, tasks)))
-
-
-def _unanswered(tasks: Sequence[Task], answers: Iterator[bool]) -> Iterator[Task]:
-    return (task for task, answer in zip(tasks, answers, strict=True) if not answer)
+    if not tasks:
+        return []
+    with ThreadPoolExecutor(min(len(tasks), 64)) as threads:
+        answers = list(threads.map(_answers, tasks))
+    return [task for task, answer in zip(tasks, answers, strict=True) if not answer]
 
 
 def _answers(task: Task) -> bool:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from stages.running.locks import hold
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
-
-State = tuple[list[dict[str, float]], list[NDArray[Any]]]
 
 
 class Backup:
@@ -39,21 +37,23 @@ class Backup:
             raise InputError(f"{self.path}: another process is training with the same inputs; must end first")
         self._lock = lock
 
-    def load(self) -> State | None:
-        """The history and the variables' values that `save` got last, or None if there is no (readable) backup."""
+    def load(self) -> bytes:
+        """What `save` wrote last, for `unpack`; empty if there is no (readable) backup."""
         if not self.path.exists():
-            return None
+            return b""
         try:
-            with self.path.open("rb") as file:
-                return _read(file)
+            content = self.path.read_bytes()
+            unpack(content)
+            return content
         except Exception as error:  # np.load has no error of its own
             print(f"warning: {self.path}: unreadable, starting afresh: {reason(error)}", file=sys.stderr)
-            return None
+            return b""
 
     def save(self, history: list[dict[str, float]], values: list[NDArray[Any]]) -> None:
         """Replace the backup in one step: a kill leaves the old one or the new one."""
-        with replacing(self.path) as partial, partial.open("wb") as file:
-            _write(file, history, values)
+        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+        with replacing(self.path) as partial:
+            np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
 
     def remove(self) -> None:
         """Delete this backup, and those that killed trainings left behind."""
@@ -72,27 +72,11 @@ class Backup:
         lock.close()
 
 
-def _write(file: BinaryIO, history: list[dict[str, float]], values: list[NDArray[Any]]) -> None:
-    arrays = {f"variable_{number}": value for number, value in enumerate(values)}
-    np.savez(file, history=json.dumps(history), allow_pickle=False, **arrays)
-
-
-def _read(file: BinaryIO) -> State:
-    with np.load(file, allow_pickle=False) as saved:
+def unpack(content: bytes) -> tuple[list[dict[str, float]], list[NDArray[Any]]]:
+    """The history and the variables' values that `Backup.save` got."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as saved:
         history = json.loads(saved["history"].item())
         return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]
-
-
-def pack(history: list[dict[str, float]], values: list[NDArray[Any]]) -> bytes:
-    """A history and the variables' values as one sequence of bytes, for other processes."""
-    file = io.BytesIO()
-    _write(file, history, values)
-    return file.getvalue()
-
-
-def unpack(content: bytes) -> State:
-    """What was given to `pack`."""
-    return _read(io.BytesIO(content))
 
 
 def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:
