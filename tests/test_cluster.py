@@ -18,7 +18,7 @@ import pytest
 from stages.network.inference import shard_slices
 from stages.running.process import InputError
 from stages.training.cluster import ALONE, Cluster, cluster_from_environment
-from stages.training.meeting import _hello, gone, meet
+from stages.training.meeting import gone, hello, meet
 from stages.training.tf_config import Task, parse
 from tests.cluster import Member, configs, free_addresses, start, train_command
 from tests.project import ROOT, Project, md5
@@ -153,7 +153,7 @@ def test_one_that_ended_while_it_waited_is_waited_for_again() -> None:
         counting = threads.submit(meet, known, 0, 10)
         wait_for(lambda: not gone_from(known[0]), "the first to listen")
         with socket.create_connection(known[0].host_and_port) as first_try:
-            first_try.sendall(_hello(known, 1))
+            first_try.sendall(hello(known, 1))
         assert all_meet(known, [1, 2]) == [None, None]
         counting.result()
 

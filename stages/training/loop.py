@@ -159,9 +159,7 @@ class Training:
             self._say(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
             if self.cluster.size > 1:  # or processes that differ would end after different epochs
-                self.cluster.agree(
-                    {"figures": sha256(repr(history[-1]).encode()).hexdigest(), "weights": self._digest()}
-                )
+                self.cluster.agree(self._digests(history[-1]))
             if self.early_stopping is not None:
                 for row in history:
                     row["kept"] = int(row is self.kept(history))
@@ -174,13 +172,13 @@ class Training:
             self.network.set_weights(best)
             self._say(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
 
-    def _digest(self) -> str:
+    def _digests(self, figures: dict[str, float]) -> dict[str, str]:
         """SHA-256 of all that training goes on from; random states start anew in each epoch."""
-        digest = sha256()
+        weights = sha256()
         for variable in self.variables:
             if not variable.path.endswith(RANDOM_STATE):
-                digest.update(variable.numpy().tobytes())
-        return digest.hexdigest()
+                weights.update(variable.numpy().tobytes())
+        return {"figures": sha256(repr(figures).encode()).hexdigest(), "weights": weights.hexdigest()}
 
     def _say(self, text: str) -> None:
         if self.cluster.leads:

@@ -70,13 +70,14 @@ def _listening(task: Task) -> socket.socket:
         ) from error
 
 
-def _hello(tasks: Sequence[Task], rank: int) -> bytes:
+def hello(tasks: Sequence[Task], rank: int) -> bytes:
+    """What a process says to the first one: who it is, and who it takes all to be."""
     return json.dumps([rank, [str(task) for task in tasks]]).encode() + b"\n"
 
 
 def _count(tasks: Sequence[Task], listener: socket.socket, waiting: _Waiting) -> None:
     """Wait for each other task's word that it is there, and tell all how it ends: empty if well."""
-    hellos = {_hello(tasks, rank): rank for rank in range(1, len(tasks))}
+    hellos = {hello(tasks, rank): rank for rank in range(1, len(tasks))}
     there: dict[int, socket.socket] = {}
     try:
         while missing := [task for rank, task in enumerate(tasks) if rank > 0 and rank not in there]:
@@ -121,7 +122,7 @@ def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
     with _connected(first, waiting) as connection:
         connection.settimeout(waiting.patience + OFTEN)
         with contextlib.suppress(OSError):
-            connection.sendall(_hello(tasks, rank))
+            connection.sendall(hello(tasks, rank))
         said = _line(connection)
     if not said:
         raise InputError(f"{first} has ended before the cluster came together")
