@@ -383,17 +383,19 @@ def test_any_number_of_processes_trains_any_number_of_shards_alike(count: int, s
     assert digests_of(count, shards) == [alone] * count
 
 
-def test_a_network_whose_state_processes_cannot_share_is_refused_by_name() -> None:
-    import keras
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_network_whose_state_processes_cannot_share_is_refused_by_name(shared: bool) -> None:
+    from keras import Input, Model, layers
 
     from stages.training.state import draws_of_a_call
 
-    layers = [keras.layers.Input((4, 4, 1)), keras.layers.SpectralNormalization(keras.layers.Conv2D(2, 3, name="c"))]
-    network = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")])
+    normalize = layers.BatchNormalization(name="twice")
+    layer = normalize if shared else layers.SpectralNormalization(layers.Conv2D(2, 3, name="c"))
+    image = Input((4, 4, 1))
+    network = Model(image, layers.Flatten()(layer(normalize(image))))
     before = network.get_weights()
-    with pytest.raises(
-        InputError, match=r"network: .*spectral_normalization/vector_u: changes in training beside the weights"
-    ):
+    named = "twice/moving_mean, twice/moving_variance" if shared else "spectral_normalization/vector_u"
+    with pytest.raises(InputError, match=rf"network: .*{named}.* changes in training beside the weights"):
         draws_of_a_call(network)
     assert all((old == new).all() for old, new in zip(before, network.get_weights(), strict=True))
 

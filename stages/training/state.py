@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from stages.running.process import InputError
 
+MARK = 2.0**20  # larger than what a layer could add to its average
 RANDOM_STATE = "seed_generator_state"  # how Keras calls it in whatever layer
 
 
@@ -42,24 +43,33 @@ def draws_of_a_call(network: keras.Model) -> list[int]:
     """How many numbers each of `random_states` goes on by in a call of the network, found by one; all is as before.
 
     Raises:
-        InputError: the call changes something else, which could not be known of shards that other processes compute.
+        InputError: the call changes something else, or an average twice, which could not be known of shards that other
+            processes compute.
     """
-    states, averages = random_states(network), [average for average, _ in moving_averages(network)]
-    known = {id(variable) for variable in (*states, *averages)}
+    states, averages = random_states(network), moving_averages(network)
     before = [variable.numpy() for variable in network.variables]
     drawn = [int(state.numpy()[1]) for state in states]
+    for average, _ in averages:
+        average.assign(tf.fill(average.shape, MARK))
+    marked = [variable.numpy() for variable in network.variables]
     network(tf.zeros((1, *network.input_shape[1:])), training=True)
+    draws = [(int(state.numpy()[1]) - start) % 2**32 for state, start in zip(states, drawn, strict=True)]
+    known = {id(variable) for variable in (*states, *(average for average, _ in averages))}
     changed = [
         variable.path
-        for variable, value in zip(network.variables, before, strict=True)
+        for variable, value in zip(network.variables, marked, strict=True)
         if id(variable) not in known and (variable.numpy() != value).any()
     ]
-    draws = [(int(state.numpy()[1]) - start) % 2**32 for state, start in zip(states, drawn, strict=True)]
+    for average, momentum in averages:
+        left = average.numpy() / MARK
+        if (abs(left - momentum**2) < abs(left - momentum)).any():
+            changed.append(average.path)
     for variable, value in zip(network.variables, before, strict=True):
         variable.assign(value)
     if changed:
         raise InputError(
             f"network: {', '.join(changed)}: changes in training beside the weights; several processes can share only "
-            "BatchNormalization's averages (not inside another layer) and random states: train without TF_CONFIG"
+            "random states, and averages of BatchNormalization layers that are called once and not inside another "
+            "layer: train without TF_CONFIG"
         )
     return draws

@@ -44,7 +44,7 @@ def sharded_step(
         raise InputError(f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is")
     weights = network.trainable_variables
     regularized = [variable for variable in weights if variable.regularizer is not None]
-    averages = moving_averages(network)
+    averages = moving_averages(network) if cluster.size > 1 else []  # alone, Keras keeps them
     draws = draws_of_a_call(network) if cluster.size > 1 else []
     pieces = [*weights, *[average for average, _ in averages]]  # of what a shard tells; its loss and hits follow
     sizes = [int(np.prod(variable.shape)) for variable in pieces]
@@ -63,8 +63,7 @@ def sharded_step(
             loss = tf.reduce_sum(keras.losses.categorical_crossentropy(labels, probabilities))
             share = loss / rows
             if first:
-                for variable in regularized:
-                    share += variable.regularizer(variable)
+                share += sum(variable.regularizer(variable) for variable in regularized)
         hits = tf.reduce_sum(keras.metrics.categorical_accuracy(labels, probabilities))
         told = [*tape.gradient(share, weights), *[average.value for average, _ in averages], loss, hits]
         return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
