@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.declarations import stages
 from tests.project import ROOT, Project
 from tests.verify import recorded
 
@@ -82,6 +83,11 @@ def test_every_module_and_option_that_is_named_exists(reproduced: Project) -> No
             module = command.split()[2]
             text = reproduced.run("python", "-m", module, "--help").stdout
             assert text and all(option in text for option in re.findall(r" (--[a-z-]+)", command)), command
+
+
+def test_the_command_that_joins_a_cluster_is_that_of_dvc_yaml() -> None:
+    (shown,) = re.findall(r"^ +(python -m stages\.train (?:.*\\\n)+.*)", README, re.MULTILINE)
+    assert f"exec {' '.join(shown.replace(chr(92), '').split())}" == stages()["train"]["cmd"]
 
 
 def test_the_model_is_used_and_trained_on_as_shown(project: Project) -> None:
