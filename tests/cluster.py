@@ -1,12 +1,13 @@
 """Several processes of one training on this machine, as TF_CONFIG starts them on several."""
 
+import contextlib
 import json
 import os
+import random
 import shlex
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,13 @@ class Member:
 
 
 def free_addresses(count: int) -> list[str]:
-    """So many addresses on this machine at which nobody listens."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{free.getsockname()[1]}" for free in sockets]
+    """So many addresses on this machine at which nobody listens, of ports that no outgoing connection is given."""
+    free: set[int] = set()
+    while len(free) < count:
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            free.add(tried.getsockname()[1])
+    return [f"127.0.0.1:{port}" for port in free]
 
 
 def configs(count: int, chief: bool = False) -> list[str]:

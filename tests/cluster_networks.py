@@ -1,4 +1,7 @@
-"""Train several networks in the processes of TF_CONFIG, and print a digest of each's variables (by test_cluster.py)."""
+"""Train networks of test_networks.py in the processes of TF_CONFIG, and print a digest of each's variables.
+
+Run by test_cluster.py: python -m tests.cluster_networks SHARDS NETWORK ...
+"""
 
 import contextlib
 import hashlib
@@ -7,8 +10,6 @@ import sys
 
 from stages.network.runtime import start_tensorflow
 from stages.training.cluster import cluster_from_environment
-
-NETWORKS = ("regularized", "normalized", "random_everywhere")
 
 
 def main() -> None:
@@ -21,30 +22,30 @@ def main() -> None:
     from stages.training.state import RANDOM_STATE
     from tests import test_networks
 
-    for shards in map(int, sys.argv[1:]):
-        for name in NETWORKS:
-            keras.utils.set_random_seed(1)
-            network = getattr(test_networks, name)()
-            training = Training(
-                network,
-                test_networks.IMAGES,
-                test_networks.LABELS,
-                seed=1,
-                batch_size=16,
-                learning_rate=0.01,
-                validation_split=0.2,
-                validation_rows="last",
-                shards=shards,  # 18 rows: a last batch of 2 leaves some empty
-                schedule="cosine",
-                augmentation=Augmentation(rotation=20, shift=1),
-                cluster=cluster,
-            )
-            with contextlib.redirect_stdout(io.StringIO()):  # the progress
-                rows = [training.run_epoch(epoch, 2) for epoch in (1, 2)]
-            # Random states start anew in each epoch; an LSTM's go on in validation, too, which one process does here.
-            kept = [variable for variable in training.variables if not variable.path.endswith(RANDOM_STATE)]
-            content = b"".join(variable.numpy().tobytes() for variable in kept) + repr(rows).encode()
-            print(name, hashlib.md5(content).hexdigest())
+    shards, *names = sys.argv[1:]
+    for name in names:
+        keras.utils.set_random_seed(1)
+        network = getattr(test_networks, name)()
+        training = Training(
+            network,
+            test_networks.IMAGES,
+            test_networks.LABELS,
+            seed=1,
+            batch_size=16,
+            learning_rate=0.01,
+            validation_split=0.2,
+            validation_rows="last",
+            shards=int(shards),  # 18 rows: a last batch of 2 leaves some empty
+            schedule="cosine",
+            augmentation=Augmentation(rotation=20, shift=1),
+            cluster=cluster,
+        )
+        with contextlib.redirect_stdout(io.StringIO()):  # the progress
+            rows = [training.run_epoch(epoch, 2) for epoch in (1, 2)]
+        # Random states start anew in each epoch; an LSTM's go on in validation, too, which one process does here.
+        kept = [variable for variable in training.variables if not variable.path.endswith(RANDOM_STATE)]
+        content = b"".join(variable.numpy().tobytes() for variable in kept) + repr(rows).encode()
+        print(name, hashlib.md5(content).hexdigest())
     cluster.finish()
 
 

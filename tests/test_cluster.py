@@ -21,7 +21,7 @@ from stages.training.cluster import ALONE, Cluster, cluster_from_environment
 from stages.training.meeting import gone, hello, meet
 from stages.training.tf_config import Task, parse
 from tests.cluster import Member, configs, free_addresses, start, train_command
-from tests.project import ROOT, Project, md5
+from tests.project import ROOT, Project, md5, set_params
 from tests.test_interruptions import LONG, backups, wait_for
 
 OUTPUTS = ("models/cnn.h5", "models/confidence.json", "metrics/history.csv", "metrics/train.json")
@@ -209,15 +209,18 @@ class Group:
         self.configs = configs(count, chief)
         self.members: list[Member] = []
 
-    def start(self, *ranks: int, command: list[str] | None = None) -> list[Member]:
+    def start(self, *ranks: int) -> list[Member]:
         """Start processes of these ranks (default: all)."""
-        started = []
-        for rank in ranks or range(len(self.configs)):
-            log = self.project.root / f"rank{rank}-{len(self.members)}"
-            words = command or train_command()
-            started.append(start(words, self.configs[rank], log, self.project.root, self.project.command_env()))
-            self.members.append(started[-1])
-        return started
+        return [self._start(self.configs[rank]) for rank in ranks or range(len(self.configs))]
+
+    def start_alone(self) -> Member:
+        """Start a process that is a cluster of its own."""
+        return self._start(configs(1)[0])
+
+    def _start(self, config: str) -> Member:
+        log = self.project.root / f"member-{len(self.members)}"
+        self.members.append(start(train_command(), config, log, self.project.root, self.project.command_env()))
+        return self.members[-1]
 
     def end(self) -> None:
         for member in self.members:
@@ -273,45 +276,25 @@ def fails_naming(member: Member, named: Member) -> None:
     assert [other for other in member.err if not other.startswith("cluster: waiting")] == [line]
 
 
-@pytest.mark.slow
-def test_a_killed_worker_is_named_and_one_process_alone_goes_on_from_the_clusters_backup(
-    group: Callable[..., Group], project: Project, undisturbed_long: dict[str, str]
-) -> None:
-    project.set_param("train.epochs", LONG)
-    first, second = group(2).start()
-    wait_for(lambda: bool(backups(project)), "the first finished epoch")
-    second.process.kill()
-    fails_naming(first, second)
-    assert not (project.root / "models/cnn.h5").exists()
-    run = project.run(*train_command())
-    assert run.returncode == 0 and "Resuming after epoch" in run.stdout, run.stderr
-    assert outputs(project) == undisturbed_long
+OF_LONG = {"train.epochs": LONG, "train.early_stopping": 3}
 
 
 @pytest.fixture(scope="module")
 def undisturbed_long(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     project = Project(Path(shutil.copytree(reproduced.root, tmp_path_factory.mktemp("long") / "project")))
-    project.set_param("train.epochs", LONG)
+    set_params(project.root / "params.yaml", OF_LONG)
     run = project.run(*train_command())
     assert run.returncode == 0, run.stderr
     return outputs(project)
 
 
-def test_a_process_that_waits_for_the_others_ends_at_once_on_a_signal(group: Callable[..., Group]) -> None:
-    (waiting,) = group(2).start(0)
-    wait_for(lambda: "cluster: waiting for worker 1" in "".join(waiting.err), "a word of whom it waits for")
-    waiting.process.send_signal(signal.SIGTERM)
-    assert waiting.process.wait(10) == -signal.SIGTERM
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("victim", "moment", "how"),
+    ("victim", "moment", "how", "then"),
     [
-        (0, "in the first epoch", signal.SIGKILL),
-        (1, "later", signal.SIGTERM),
-        (2, "later", signal.SIGSTOP),
-        (2, "in the first epoch", signal.SIGINT),
+        (0, "in the first epoch", signal.SIGKILL, 3),
+        (1, "later", signal.SIGTERM, 1),
+        (2, "later", signal.SIGSTOP, 3),
     ],
 )
 def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
@@ -321,9 +304,10 @@ def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
     victim: int,
     moment: str,
     how: signal.Signals,
+    then: int,
 ) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # children would inherit that it is ignored
-    project.set_param("train.epochs", LONG)
+    """Then so many processes go on: all again, or one alone."""
+    set_params(project.root / "params.yaml", OF_LONG)
     cluster = group(3)
     members = cluster.start()
     if moment == "later":
@@ -336,7 +320,7 @@ def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
             fails_naming(member, members[victim])
     assert not any((project.root / path).exists() for path in ("models/cnn.h5", "metrics/train.json"))
     cluster.end()
-    again = cluster.start()
+    again = cluster.start() if then > 1 else [cluster.start_alone()]
     succeed(again)
     assert ("Resuming after epoch" in again[0].out) == (moment == "later")
     assert outputs(project) == undisturbed_long
@@ -358,9 +342,9 @@ def test_other_parameters_in_one_process_end_all_in_one_line(group: Callable[...
 # --- other networks, and other numbers of shards
 
 
-def digests_of(count: int, shards: list[int]) -> list[str]:
+def digests_of(count: int, shards: int, *networks: str) -> list[str]:
     """What tests/cluster_networks.py prints in each of `count` processes that train together."""
-    command = [sys.executable, "-m", "tests.cluster_networks", *map(str, shards)]
+    command = [sys.executable, "-m", "tests.cluster_networks", str(shards), *networks]
     if count == 1:
         return [subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout]
     processes = [
@@ -370,17 +354,19 @@ def digests_of(count: int, shards: list[int]) -> list[str]:
     return [process.communicate(timeout=300)[0] for process in processes]
 
 
-def test_two_processes_train_averages_regularizers_and_random_layers_as_one_does() -> None:
-    (alone,) = digests_of(1, [6])
-    assert len(set(alone.split())) == 6  # three networks, three digests
-    assert digests_of(2, [6]) == [alone, alone]
+def test_two_processes_train_averages_and_random_layers_as_one_does() -> None:
+    networks = ("normalized", "random_everywhere")
+    (alone,) = digests_of(1, 6, *networks)
+    assert len(set(alone.split())) == 4  # two networks, two digests
+    assert digests_of(2, 6, *networks) == [alone, alone]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "shards"), [(3, [4, 7]), (4, [6, 16]), (6, [8])])
-def test_any_number_of_processes_trains_any_number_of_shards_alike(count: int, shards: list[int]) -> None:
-    (alone,) = digests_of(1, shards)
-    assert digests_of(count, shards) == [alone] * count
+@pytest.mark.parametrize(("count", "shards"), [(3, 7), (4, 16)])
+def test_any_number_of_processes_trains_any_number_of_shards_alike(count: int, shards: int) -> None:
+    networks = ("regularized", "normalized", "random_everywhere")
+    (alone,) = digests_of(1, shards, *networks)
+    assert digests_of(count, shards, *networks) == [alone] * count
 
 
 @pytest.mark.parametrize("shared", [False, True])
