@@ -92,7 +92,7 @@ def test_the_command_that_joins_a_cluster_is_that_of_dvc_yaml() -> None:
 
 def test_the_model_is_used_and_trained_on_as_shown(project: Project) -> None:
     """By stock Keras alone."""
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "load_model" in code]
     data = "x, y = (numpy.load(f'data/prepared/{name}_test.npy') for name in 'xy')"
     run = project.run("python", "-c", f"import keras, numpy\n{data}\n{code}")
     assert run.returncode == 0 and "loss: " in run.stdout, run.stderr
