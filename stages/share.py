@@ -15,7 +15,7 @@ from pathlib import Path
 from stages.running import process
 from stages.running.params import load
 from stages.running.process import InputError
-from stages.training.cluster import parse
+from stages.training.tf_config import parse
 
 
 def command(rank: int, repro: list[str]) -> list[str]:
