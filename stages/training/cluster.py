@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from stages.network.runtime import startup_noise_held_back
 from stages.running.process import InputError, reason
 from stages.training.meeting import gone, meet
@@ -38,7 +36,7 @@ class Cluster:
         self.tasks, self.rank, self.patience = tasks, rank, patience
         self.size = max(1, len(tasks))
         self._keys = itertools.count(1)
-        self._order = np.arange(self.size)
+        self._order = list(range(self.size))
         self._strategy: Any = None
 
     @property
@@ -75,7 +73,8 @@ class Cluster:
             signal.alarm(0)
         signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
         # It gathers in the order of the tasks' names, in which 10 comes before 2.
-        self._order = np.argsort(self.gather(tf.constant([self.rank])).numpy())
+        ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
+        self._order = sorted(self._order, key=lambda place: ranks[place])
 
     def share(self, count: int) -> slice:
         """Which of `count` parts of some work are this process's."""
@@ -123,6 +122,7 @@ class Cluster:
         """What the process of rank 0 has; the others' `content` is not looked at."""
         if self.size == 1:
             return content
+        import numpy as np
         import tensorflow as tf
 
         length = int(self.gather(tf.constant([len(content)], tf.int64))[0])
@@ -148,6 +148,7 @@ class Cluster:
         """
         if self.size == 1:
             return
+        import numpy as np
         import tensorflow as tf
 
         own = np.frombuffer(bytes.fromhex("".join(digests.values())), np.int32)
