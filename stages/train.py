@@ -60,6 +60,8 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds to wait for the others of TF_CONFIG")
     args = parser.parse_args()
+    if not 0 < args.patience < 1e6:
+        parser.error(f"--patience {args.patience}: must be more than 0 and less than 1,000,000 seconds")
     params = read_params()
     cluster = cluster_from_environment(params["train.shards"], args.patience)
     if cluster.leads:
@@ -137,8 +139,9 @@ def fit(args: argparse.Namespace, params: Params, cluster: Cluster) -> None:
             save_network(network, model, learning_rate)
             write_json(confidence, {"unsure_below": below})
             write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
-        backup.remove()
     cluster.finish()
+    if backup:
+        backup.remove()  # last: should another process have gone just now, only the writing is to be done again
 
 
 if __name__ == "__main__":

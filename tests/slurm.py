@@ -77,7 +77,12 @@ def submit(project: Project, config: Path, script: str, *options: str) -> dict[s
         return dict(re.findall(r"^JobId=(\d+) .*? JobState=(\w+)", shown, re.MULTILINE))
 
     unfinished = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING"}
-    wait_for(lambda: unfinished.isdisjoint(states().values()), f"the job of {script}", seconds=300)
+
+    def ended() -> bool:  # also where the controller was too busy to answer
+        found = states()
+        return bool(found) and unfinished.isdisjoint(found.values())
+
+    wait_for(ended, f"the job of {script}", seconds=300)
     return states()
 
 

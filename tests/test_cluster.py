@@ -108,10 +108,10 @@ def test_who_does_not_come_is_named_by_those_who_wait(
 ) -> None:
     monkeypatch.setattr("stages.training.meeting.FIRST_WORD", 0.5)
     known = tasks(3)
-    first, second = all_meet(known, [0, 1], patience=1)
-    text = f"the cluster did not come together in 1 s; missing: worker 2 ({known[2].address})"
+    first, second = all_meet(known, [0, 1], patience=3)
+    text = f"the cluster did not come together in 3 s; missing: worker 2 ({known[2].address})"
     assert str(first) == str(second) == text
-    assert capsys.readouterr().err == f"cluster: waiting for worker 2 ({known[2].address})\n"
+    assert f"worker 2 ({known[2].address})\n" in capsys.readouterr().err
 
 
 def test_the_first_process_is_named_if_it_does_not_come() -> None:
@@ -134,6 +134,7 @@ def test_strangers_and_processes_of_another_cluster_are_no_members() -> None:
     with ThreadPoolExecutor(3) as threads:
         counting = threads.submit(meet, known, 0, 10)
         wait_for(lambda: not gone_from(known[0]), "the first to listen")
+        assert gone(known[:1]) == known[:1]  # that of before; this one was started anew
         with socket.create_connection(known[0].host_and_port) as stranger:
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
         with pytest.raises(InputError, match="has another list of processes"):
@@ -294,6 +295,7 @@ def undisturbed_long(reproduced: Project, tmp_path_factory: pytest.TempPathFacto
     [
         (0, "in the first epoch", signal.SIGKILL, 3),
         (1, "later", signal.SIGTERM, 1),
+        (0, "later", signal.SIGSTOP, 3),
         (2, "later", signal.SIGSTOP, 3),
     ],
 )

@@ -64,13 +64,18 @@ class Cluster:
             rpc_layer="grpc",
         )
         on_sigterm = signal.getsignal(signal.SIGTERM)
-        with startup_noise_held_back():
+        with startup_noise_held_back() as noise:
             # Should one of them die just now, TensorFlow would wait for an hour; no code of ours runs meanwhile.
             os.write(2, f"the cluster did not come together in {JOINED} s after all of it had met\n".encode())
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(JOINED)
-            self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-            signal.alarm(0)
+            try:
+                self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+            except Exception:
+                os.truncate(noise, 0)  # it was not that; `watched` says what it was
+                raise
+            finally:
+                signal.alarm(0)
         signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
         # It gathers in the order of the tasks' names, in which 10 comes before 2.
         ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
@@ -180,6 +185,8 @@ class Cluster:
             return
         try:
             yield
+        except InputError:
+            raise  # perhaps that TensorFlow cannot be loaded here
         except Exception as error:
             import tensorflow as tf  # not before: it may be started in the block
 

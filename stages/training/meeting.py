@@ -125,7 +125,7 @@ def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
             connection.sendall(hello(tasks, rank))
         said = _line(connection)
     if not said:
-        raise InputError(f"{first} has ended before the cluster came together")
+        raise InputError(f"{first} has ended, or did not get the others together in time")
     try:
         end = str(json.loads(said))
     except ValueError as error:
@@ -155,6 +155,6 @@ def _answers(task: Task) -> bool:
     try:
         with socket.create_connection(task.host_and_port, timeout=ANSWER) as connection:
             connection.sendall(PREFACE)
-            return bool(connection.recv(1))
+            return connection.recv(4)[3:] == b"\x04"  # a frame of settings; one that waits in `meet` answers otherwise
     except OSError:
         return False
