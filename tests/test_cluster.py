@@ -255,7 +255,7 @@ def expected(project: Project) -> dict[str, str]:
 def succeed(members: list[Member]) -> None:
     for member in members:
         assert member.process.wait(300) == 0, (member.name, member.err)
-        assert member.err == [line for line in member.err if line.startswith("cluster: waiting for")]
+        assert member.err == [line for line in member.err if line.startswith("cluster: ")]
 
 
 def test_three_processes_write_the_bytes_of_one_though_the_shards_are_four(
@@ -274,7 +274,7 @@ def fails_naming(member: Member, named: Member) -> None:
     assert member.process.wait(60) == 1
     line = member.err[-1]
     assert line.startswith("train: ") and named.name in line and "ended or hangs" in line, member.err
-    assert [other for other in member.err if not other.startswith("cluster: waiting")] == [line]
+    assert [other for other in member.err if not other.startswith("cluster: ")] == [line]
 
 
 OF_LONG = {"train.epochs": LONG, "train.early_stopping": 3}
@@ -326,6 +326,15 @@ def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
     succeed(again)
     assert ("Resuming after epoch" in again[0].out) == (moment == "later")
     assert outputs(project) == undisturbed_long
+
+
+def test_a_process_without_the_prepared_data_says_so_before_it_waits(
+    group: Callable[..., Group], project: Project
+) -> None:
+    (project.root / "data/prepared/x_train.npy").unlink()
+    (second,) = group(2).start(1)
+    assert second.process.wait(60) == 1
+    assert second.err == ["train: data/prepared/x_train.npy: no such file; `dvc repro prepare` makes it"]
 
 
 @pytest.mark.slow

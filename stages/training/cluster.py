@@ -7,6 +7,7 @@ parts: the result does not depend on the number of processes.
 import itertools
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,6 +81,8 @@ class Cluster:
         # It gathers in the order of the tasks' names, in which 10 comes before 2.
         ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
         self._order = sorted(self._order, key=lambda place: ranks[place])
+        if not self.leads:  # nothing else would tell this process from one that hangs
+            print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
 
     def share(self, count: int) -> slice:
         """Which of `count` parts of some work are this process's."""
