@@ -17,7 +17,6 @@ from stages.network.runtime import start_tensorflow
 from stages.running import process
 from stages.running.outputs import DECIMALS, check_writable, replacing_all, write_csv, write_json
 from stages.running.params import Params, between, choice, fraction, list_of, number, optional, read_params, whole
-from stages.running.process import InputError
 from stages.training.cluster import PATIENCE, Cluster, cluster_from_environment
 
 PARAMS = {
@@ -64,9 +63,6 @@ def main() -> None:
     if not 0 < args.patience < 1e6:
         parser.error(f"--patience {args.patience}: must be more than 0 and less than 1,000,000 seconds")
     params = read_params()
-    for path in (args.images, args.labels):  # before others are waited for
-        if not path.exists():
-            raise InputError(f"{path}: no such file; `dvc repro prepare` makes it")
     cluster = cluster_from_environment(params["train.shards"], args.patience)
     if cluster.leads:
         check_writable(args.model, args.confidence, args.metrics, args.history, args.resume)

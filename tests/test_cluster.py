@@ -328,15 +328,6 @@ def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
     assert outputs(project) == undisturbed_long
 
 
-def test_a_process_without_the_prepared_data_says_so_before_it_waits(
-    group: Callable[..., Group], project: Project
-) -> None:
-    (project.root / "data/prepared/x_train.npy").unlink()
-    (second,) = group(2).start(1)
-    assert second.process.wait(60) == 1
-    assert second.err == ["train: data/prepared/x_train.npy: no such file; `dvc repro prepare` makes it"]
-
-
 @pytest.mark.slow
 def test_other_parameters_in_one_process_end_all_in_one_line(group: Callable[..., Group], project: Project) -> None:
     cluster = group(2)

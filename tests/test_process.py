@@ -125,7 +125,7 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
         (
             "train",
             "--images x.npy --labels y.npy --model m.h5 --confidence c --metrics m.json --history h.csv",
-            "x.npy: no such file; `dvc repro prepare` makes it",
+            "x.npy: no such file",
         ),
         (
             "evaluate",
