@@ -328,6 +328,13 @@ def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
     assert outputs(project) == undisturbed_long
 
 
+@pytest.mark.parametrize("patience", ["0", "-60", "inf", "nan"])
+def test_a_patience_that_is_none_is_refused(project: Project, patience: str) -> None:
+    run = project.run(*train_command(), f"--patience={patience}")
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1].endswith("must be more than 0 and less than 1,000,000 seconds")
+
+
 @pytest.mark.slow
 def test_other_parameters_in_one_process_end_all_in_one_line(group: Callable[..., Group], project: Project) -> None:
     cluster = group(2)

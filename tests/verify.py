@@ -84,7 +84,7 @@ def verify_recorded(folder: Path, cores: int | None, workers: int | None) -> boo
     path = os.pathsep.join([str(clone / ".venv/bin"), os.environ["PATH"]])
     command = [*prefix, "dvc", "repro", "--force", "--no-run-cache"]
     env = {**os.environ, "PATH": path}
-    if workers is None:
+    if not workers:
         subprocess.run(command, cwd=clone, env=env, check=True)
     else:
         print(f"with {workers} processes that share the training")

@@ -89,10 +89,11 @@ class Cluster:
         return self._shares(count)[self.rank]
 
     def _shares(self, count: int) -> list[slice]:
-        """Consecutive blocks, whose sizes differ by one at most, the longer ones first."""
-        size, longer = divmod(count, self.size)
-        ends = [rank * size + min(rank, longer) for rank in range(self.size + 1)]
-        return [slice(start, stop) for start, stop in itertools.pairwise(ends)]
+        """Consecutive blocks, whose sizes differ by one at most, the longer ones first; for some there may be none."""
+        from stages.network.inference import shard_slices  # not before TensorFlow is set up
+
+        blocks = shard_slices(count, self.size)
+        return blocks + [slice(count, count)] * (self.size - len(blocks))
 
     def gather(self, values: Any) -> Any:
         """Put together the processes' tensors (n, ...), of equal shapes, along their first axis, by rank."""
