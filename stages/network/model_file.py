@@ -57,18 +57,21 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     return network
 
 
-def read_unsure_below(path: Path) -> float:
+def read_unsure_below(path: Path, views: str) -> float:
     """Read from the JSON that train writes beside a network the probability below which its answers are unsure.
+
+    Args:
+        views: what the answers are to, "one_view" or "nine_views" of an image.
 
     Raises:
         InputError: the file is missing or not of this kind.
     """
     try:
-        below = float(json.loads(path.read_text(encoding="utf-8"))["unsure_below"])
+        below = float(json.loads(path.read_text(encoding="utf-8"))["unsure_below"][views])
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; `dvc repro` trains the model that it is of") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: must be what train wrote, with unsure_below: {reason(error)}") from error
+        raise InputError(f"{path}: must be what train wrote, with unsure_below.{views}: {reason(error)}") from error
     if not 0 <= below <= 1:
-        raise InputError(f"{path}: unsure_below = {below}: must be a probability, from 0 to 1")
+        raise InputError(f"{path}: unsure_below.{views} = {below}: must be a probability, from 0 to 1")
     return below

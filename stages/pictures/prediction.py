@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stages.arrays.prepared import Dataset
 from stages.network.inference import forward_function, predict_probabilities
+from stages.network.views import predict_views
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
@@ -30,8 +31,11 @@ class Predictor:
         classes: what each is called, by its number.
     """
 
-    def __init__(self, network: keras.Model, dataset: Dataset, unsure_below: float) -> None:
+    def __init__(self, network: keras.Model, dataset: Dataset, unsure_below: float, views: bool = False) -> None:
         """Take a network, the data set that it was trained on, and the probability below which it is unsure.
+
+        Args:
+            views: whether it looks at each field in nine ways, as is right for digits cut out of pictures.
 
         Raises:
             InputError: it has another number of classes.
@@ -39,6 +43,7 @@ class Predictor:
         if network.output_shape[1] != len(dataset.classes):
             raise InputError(f"the model has {network.output_shape[1]} classes, the data set {len(dataset.classes)}")
         first, second, third = network.input_shape[1:]
+        self._image_data_format, self._views = dataset.image_data_format, views
         self._channels_first = dataset.image_data_format == "channels_first"
         self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
         self.classes = dataset.classes
@@ -57,7 +62,11 @@ class Predictor:
         fields = np.concatenate([sample.fields for sample in samples]).reshape(-1, *self.field_shape)
         if self._channels_first:
             fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
-        rows = iter(predict_probabilities(self._forward, fields).tolist())
+        if self._views:
+            probabilities = predict_views(self._forward, fields, self._image_data_format)
+        else:
+            probabilities = predict_probabilities(self._forward, fields)
+        rows = iter(probabilities.tolist())
         each = ((sample, list(islice(rows, len(sample.fields)))) for sample in samples)
         return [describe(*pair, self.classes, self.unsure_below) for pair in each]
 

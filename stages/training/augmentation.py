@@ -3,8 +3,9 @@
 from dataclasses import astuple, dataclass
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+
+from stages.network.affine import transform_images
 
 GOLDEN, FIRST, SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
@@ -29,42 +30,22 @@ class Augmentation:
     ) -> NDArray[np.float32]:
         """Change images, (n, rows, cols, channels) or channels first, as follows from (seed, epoch, row) alone.
 
-        What comes in from outside of an image is 0, its background.
-
         Args:
             rows: which rows of the training set the images are, (n,).
         """
         if not any(astuple(self)):
             return images
-        first = image_data_format == "channels_first"
-        pixels = np.moveaxis(images, 1, -1) if first else images
-        changed = tf.raw_ops.ImageProjectiveTransformV3(
-            images=pixels,
-            transforms=self._transforms(uniform(seed, epoch, rows, 6) * 2 - 1, *pixels.shape[1:3]),
-            output_shape=pixels.shape[1:3],
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
-        ).numpy()
-        return np.ascontiguousarray(np.moveaxis(changed, -1, 1)) if first else changed
-
-    def _transforms(self, amounts: NDArray[np.float64], rows: int, cols: int) -> NDArray[np.float32]:
-        """The maps, (n, 8), from places in the changed images to places in the given ones, about their centre.
-
-        Args:
-            amounts: in [-1, 1), (n, 6).
-        """
-        turn = np.deg2rad(self.rotation) * amounts[:, 0]
-        slant = self.shear * amounts[:, 1]
-        across, down = 1 + self.zoom * amounts[:, 2], 1 + self.zoom * amounts[:, 3]
-        cos, sin = np.cos(turn), np.sin(turn)
-        a, b = cos / across, (slant * cos - sin) / down
-        c, d = sin / across, (slant * sin + cos) / down
-        x, y = (cols - 1) / 2, (rows - 1) / 2
-        right, below = x + self.shift * amounts[:, 4], y + self.shift * amounts[:, 5]
-        none = np.zeros_like(turn)
-        entries = (a, b, x - a * right - b * below, c, d, y - c * right - d * below, none, none)
-        return np.stack(entries, axis=1).astype(np.float32)
+        amounts = (uniform(seed, epoch, rows, 6) * 2 - 1).T
+        return transform_images(
+            images,
+            image_data_format,
+            turn=np.deg2rad(self.rotation) * amounts[0],
+            shear=self.shear * amounts[1],
+            zoom_across=1 + self.zoom * amounts[2],
+            zoom_down=1 + self.zoom * amounts[3],
+            right=self.shift * amounts[4],
+            down=self.shift * amounts[5],
+        )
 
 
 def uniform(seed: int, epoch: int, rows: NDArray[np.int64], count: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
 from stages.network.inference import BATCH_SIZE, forward_function, predict_probabilities
+from stages.network.views import predict_views
 from stages.running.outputs import DECIMALS
 from stages.training.augmentation import Augmentation
 
@@ -22,8 +23,8 @@ def unsure_below(
     labels: NDArray[np.float32],
     rows: NDArray[np.int64],
     image_data_format: str,
-) -> float:
-    """The probability that 2 % of the right answers stay below, so that a lower one is worth a warning.
+) -> dict[str, float]:
+    """The probabilities that 2 % of the right answers stay below, so that a lower one is worth a warning.
 
     The answers are those to `rows` of the images, which the network was not trained on, turned, sheared, zoomed and
     shifted as other hands would have written them: the images as they are make every network look sure of itself.
@@ -33,15 +34,25 @@ def unsure_below(
         labels: one-hot (n, classes).
 
     Returns:
-        The probability, in [0, 1]; 1 if no answer is right.
+        For answers to one view of an image, and for those to nine (see `stages.network.views`), the probability, in
+        [0, 1]; 1 if no answer is right.
     """
-    forward, right = forward_function(network), []
+    forward = forward_function(network)
+    confidences: dict[str, list[NDArray[np.float32]]] = {"one_view": [], "nine_views": []}
     for start in range(0, len(rows), BATCH_SIZE):
         part = rows[start : start + BATCH_SIZE]
         changed = OTHER_HANDS.apply(images[part], part, image_data_format, SEED, 0)
-        probabilities = predict_probabilities(forward, changed)
-        right.append(probabilities.max(axis=1)[probabilities.argmax(axis=1) == labels[part].argmax(axis=1)])
-    confidence = np.concatenate(right)
+        answers = {
+            "one_view": predict_probabilities(forward, changed),
+            "nine_views": predict_views(forward, changed, image_data_format),
+        }
+        for name, probabilities in answers.items():
+            right = probabilities.argmax(axis=1) == labels[part].argmax(axis=1)
+            confidences[name].append(probabilities.max(axis=1)[right])
+    return {name: _low_quantile(np.concatenate(parts)) for name, parts in confidences.items()}
+
+
+def _low_quantile(confidence: NDArray[np.float32]) -> float:
     if len(confidence) == 0:
         return 1.0
     return round(float(np.quantile(confidence.astype(np.float64), RIGHT_ONES_WARNED_OF)), DECIMALS)

@@ -1,0 +1,50 @@
+"""Images turned, sheared, zoomed and shifted about their centre."""
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+Amounts = NDArray[np.float64]
+
+
+def transform_images(
+    images: NDArray[np.float32],
+    image_data_format: str,
+    *,
+    turn: Amounts,
+    shear: Amounts,
+    zoom_across: Amounts,
+    zoom_down: Amounts,
+    right: Amounts,
+    down: Amounts,
+) -> NDArray[np.float32]:
+    """Change images, float32 (n, rows, cols, channels) or channels first, each by its own amounts, (n,).
+
+    What comes in from outside of an image is 0, its background.
+
+    Args:
+        turn: radians, clockwise as it is seen.
+        shear: columns to the side, by row.
+        zoom_across, zoom_down: how many times wider and higher.
+        right, down: pixels.
+    """
+    first = image_data_format == "channels_first"
+    pixels = np.moveaxis(images, 1, -1) if first else images
+    rows, cols = pixels.shape[1:3]
+    # The maps are from places in the changed images to places in the given ones.
+    cos, sin = np.cos(turn), np.sin(turn)
+    a, b = cos / zoom_across, (shear * cos - sin) / zoom_down
+    c, d = sin / zoom_across, (shear * sin + cos) / zoom_down
+    x, y = (cols - 1) / 2, (rows - 1) / 2
+    to_x, to_y = x + right, y + down
+    none = np.zeros_like(turn)
+    entries = (a, b, x - a * to_x - b * to_y, c, d, y - c * to_x - d * to_y, none, none)
+    changed = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=np.stack(entries, axis=1).astype(np.float32),
+        output_shape=(rows, cols),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    ).numpy()
+    return np.ascontiguousarray(np.moveaxis(changed, -1, 1)) if first else changed
