@@ -68,15 +68,14 @@ def main() -> None:
     source, index = Path(params["predict.input"]), params["predict.index"]
     preprocessing = params["predict.preprocessing"]
     dataset = read_dataset(args.dataset)
-    of_pictures = bool(args.pictures) or source.suffix != ".npy"
-    views = of_pictures and preprocessing == "digit"
-    if views and not dataset.centred_glyphs:
+    finds_digits = preprocessing == "digit" and (bool(args.pictures) or source.suffix != ".npy")
+    if finds_digits and not dataset.centred_glyphs:
         raise InputError(
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"
         )
-    unsure_below = read_unsure_below(args.confidence, "nine_views" if views else "one_view")
-    predictor = Predictor(load_network(args.model), dataset, unsure_below, views)
+    views = "nine_views" if finds_digits else "one_view"
+    predictor = Predictor(load_network(args.model), dataset, read_unsure_below(args.confidence, views), views)
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
         sys.exit(0 if all_read else 1)

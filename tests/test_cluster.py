@@ -328,6 +328,39 @@ def test_whoever_dies_or_hangs_is_named_and_all_resume_to_the_same_bytes(
     assert outputs(project) == undisturbed_long
 
 
+@pytest.mark.slow
+def test_a_worker_that_dies_while_the_first_one_writes_costs_no_epoch(
+    group: Callable[..., Group], project: Project, reproduced: Project
+) -> None:
+    cluster = group(2)
+    first, second = cluster.start()
+    history = project.root / "metrics/history.csv"
+    wait_for(lambda: history.exists() and len(history.read_text().splitlines()) == 3, "the last epoch")
+    first.process.send_signal(signal.SIGSTOP)
+    second.process.kill()
+    second.process.wait()
+    first.process.send_signal(signal.SIGCONT)
+    fails_naming(first, second)
+    assert backups(project)
+    alone = cluster.start_alone()
+    succeed([alone])
+    assert "Resuming after epoch 2/2" in alone.out and outputs(project) == expected(reproduced)
+
+
+@pytest.mark.slow
+def test_early_stopping_ends_all_after_the_same_epoch(group: Callable[..., Group], project: Project) -> None:
+    set_params(
+        project.root / "params.yaml", {"train.epochs": 30, "train.early_stopping": 1, "train.learning_rate": 0.02}
+    )
+    cluster = group(3)
+    members = cluster.start()
+    succeed(members)
+    shared, kept = outputs(project), "Keeping the weights of epoch "
+    assert kept in members[0].out and "Epoch 30/30" not in members[0].out
+    succeed([cluster.start_alone()])
+    assert outputs(project) == shared
+
+
 @pytest.mark.parametrize("patience", ["0", "-60", "inf", "nan"])
 def test_a_patience_that_is_none_is_refused(project: Project, patience: str) -> None:
     run = project.run(*train_command(), f"--patience={patience}")

@@ -184,11 +184,12 @@ UNSURE = 0.6  # below this
 
 
 def described(probabilities: list[float], **sample: Any) -> dict[str, Any]:
-    return describe(Sample(**{"fields": FIELD, **sample}), [probabilities], range(len(probabilities)), UNSURE)
+    answers = [(probabilities, max(probabilities) < UNSURE)]
+    return describe(Sample(**{"fields": FIELD, **sample}), answers, range(len(probabilities)))
 
 
 def test_an_unsure_network_is_said_to_be_so() -> None:
-    assert described([UNSURE - 0.01, 0.41])["warning"] == "the network is unsure"
+    assert described([0.59, 0.41])["warning"] == "the network is unsure"
     assert described([0.3, 0.7])["warning"] is None
 
 
@@ -197,7 +198,7 @@ def test_the_predicted_class_is_that_of_the_unrounded_probabilities_as_in_the_me
 
 
 def test_classes_with_names_are_called_by_them() -> None:
-    named = describe(Sample(FIELD), [[0.3, 0.7]], ["cat", "dog"], UNSURE)
+    named = describe(Sample(FIELD), [([0.3, 0.7], False)], ["cat", "dog"])
     assert named["predicted"] == "dog" and named["probabilities"] == {"cat": 0.3, "dog": 0.7}
     assert in_words(named, None) == "dog (70.0 %)"
 
@@ -221,7 +222,8 @@ def test_a_prediction_in_words_has_its_probability_warning_and_note() -> None:
 
 def number(rows: list[list[float]], classes: Sequence[int] | Sequence[str], **sample: Any) -> dict[str, Any]:
     fields, boxes = FIELD.repeat(len(rows), 0), [Box(10 * n, 0, 8, 9) for n in range(len(rows))]
-    return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), rows, classes, UNSURE)
+    answers = [(row, max(row) < UNSURE) for row in rows]
+    return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), answers, classes)
 
 
 def test_a_number_is_a_string_of_digits_with_a_probability_and_a_box_each() -> None:

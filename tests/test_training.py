@@ -23,6 +23,7 @@ import tensorflow as tf  # noqa: E402
 from stages.network.architecture import build_network  # noqa: E402
 from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
 from stages.network.model_file import load_network, read_unsure_below, save_network  # noqa: E402
+from stages.network.views import predict_views  # noqa: E402
 from stages.training.augmentation import Augmentation  # noqa: E402
 from stages.training.confidence import OTHER_HANDS, unsure_below  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
@@ -267,28 +268,39 @@ def test_two_of_a_hundred_right_answers_to_rows_as_other_hands_write_them_are_be
     model = network(conv_dropout=0.0)
     rows = np.tile(np.arange(50), 10)  # more than one batch
     below = unsure_below(model, IMAGES, LABELS, rows, "channels_last")
-    probabilities = np.asarray(model(OTHER_HANDS.apply(IMAGES, np.arange(50), "channels_last", 0, 0)))
-    right = probabilities.argmax(axis=1) == LABELS.argmax(axis=1)
-    assert below == pytest.approx(np.quantile(np.tile(probabilities.max(axis=1)[right], 10), 0.02), abs=2e-6)
-    wrong = np.roll(np.eye(3, dtype=np.float32)[probabilities.argmax(axis=1)], 1, axis=1)
-    assert unsure_below(model, IMAGES, wrong, np.arange(50), "channels_last") == 1
+    changed = OTHER_HANDS.apply(IMAGES, np.arange(50), "channels_last", 0, 0)
+    for name in ("one_view", "nine_views"):
+        probabilities, least = predict_views(forward_function(model), changed, "channels_last", name)
+        right = probabilities.argmax(axis=1) == LABELS.argmax(axis=1)
+        expected = np.quantile(np.tile(least[right], 10), 0.02)
+        assert below[name] == pytest.approx(expected, abs=2e-6)
+        wrong = np.roll(np.eye(3, dtype=np.float32)[probabilities.argmax(axis=1)], 1, axis=1)
+        assert unsure_below(model, IMAGES, wrong, np.arange(50), "channels_last")[name] == 1
+
+
+def test_of_many_rows_some_that_are_spread_over_them_tell_what_is_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network(conv_dropout=0.0)
+    expected = unsure_below(model, IMAGES, LABELS, np.arange(0, 50, 3), "channels_last")
+    monkeypatch.setattr("stages.training.confidence.MOST_ROWS", 20)
+    assert unsure_below(model, IMAGES, LABELS, np.arange(50), "channels_last") == expected
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         (None, "no such file; `dvc repro` trains the model that it is of"),
-        ("{", "must be what train wrote, with unsure_below: "),
+        ("{", r"must be what train wrote, with unsure_below\.one_view: "),
         ("[]", "must be what train wrote"),
-        ('{"unsure_below": 2}', "unsure_below = 2.0: must be a probability, from 0 to 1"),
-        ('{"unsure_below": NaN}', "unsure_below = nan: must be a probability"),
+        ('{"unsure_below": 0.5}', "must be what train wrote"),
+        ('{"unsure_below": {"one_view": 2}}', r"unsure_below\.one_view = 2\.0: must be a probability, from 0 to 1"),
+        ('{"unsure_below": {"one_view": NaN}}', r"unsure_below\.one_view = nan: must be a probability"),
     ],
 )
 def test_a_file_of_confidence_that_is_none_is_one_clear_line(tmp_path: Path, content: str | None, problem: str) -> None:
     if content is not None:
         (tmp_path / "c.json").write_text(content)
     with pytest.raises(InputError, match=f"c.json: {problem}"):
-        read_unsure_below(tmp_path / "c.json")
+        read_unsure_below(tmp_path / "c.json", "one_view")
 
 
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

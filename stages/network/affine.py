@@ -23,8 +23,8 @@ def transform_images(
     What comes in from outside of an image is 0, its background.
 
     Args:
-        turn: radians, clockwise as it is seen.
-        shear: columns to the side, by row.
+        turn: radians, counterclockwise as it is seen.
+        shear: columns that a row moves to the right beside the next one.
         zoom_across, zoom_down: how many times wider and higher.
         right, down: pixels.
     """

@@ -61,7 +61,7 @@ def read_unsure_below(path: Path, views: str) -> float:
     """Read from the JSON that train writes beside a network the probability below which its answers are unsure.
 
     Args:
-        views: what the answers are to, "one_view" or "nine_views" of an image.
+        views: what the answers are to, of those in `stages.network.views`.
 
     Raises:
         InputError: the file is missing or not of this kind.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.prepared import Dataset
-from stages.network.inference import forward_function, predict_probabilities
+from stages.network.inference import forward_function
 from stages.network.views import predict_views
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
@@ -31,11 +31,12 @@ class Predictor:
         classes: what each is called, by its number.
     """
 
-    def __init__(self, network: keras.Model, dataset: Dataset, unsure_below: float, views: bool = False) -> None:
-        """Take a network, the data set that it was trained on, and the probability below which it is unsure.
+    def __init__(self, network: keras.Model, dataset: Dataset, unsure_below: float, views: str) -> None:
+        """Take a network, the data set that it was trained on, and what its answers go by.
 
         Args:
-            views: whether it looks at each field in nine ways, as is right for digits cut out of pictures.
+            unsure_below: the probability of the answer, in the view that gives it the least, below which it is unsure.
+            views: those of a field: see `predict_views`.
 
         Raises:
             InputError: it has another number of classes.
@@ -43,11 +44,11 @@ class Predictor:
         if network.output_shape[1] != len(dataset.classes):
             raise InputError(f"the model has {network.output_shape[1]} classes, the data set {len(dataset.classes)}")
         first, second, third = network.input_shape[1:]
-        self._image_data_format, self._views = dataset.image_data_format, views
+        self._image_data_format = dataset.image_data_format
         self._channels_first = dataset.image_data_format == "channels_first"
         self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
         self.classes = dataset.classes
-        self.unsure_below = unsure_below
+        self._unsure_below, self._views = unsure_below, views
         self._forward = forward_function(network)
 
     def predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -62,21 +63,20 @@ class Predictor:
         fields = np.concatenate([sample.fields for sample in samples]).reshape(-1, *self.field_shape)
         if self._channels_first:
             fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
-        if self._views:
-            probabilities = predict_views(self._forward, fields, self._image_data_format)
-        else:
-            probabilities = predict_probabilities(self._forward, fields)
-        rows = iter(probabilities.tolist())
-        each = ((sample, list(islice(rows, len(sample.fields)))) for sample in samples)
-        return [describe(*pair, self.classes, self.unsure_below) for pair in each]
+        probabilities, least = predict_views(self._forward, fields, self._image_data_format, self._views)
+        answers = zip(probabilities.tolist(), (least < self._unsure_below).tolist(), strict=True)
+        return [describe(sample, list(islice(answers, len(sample.fields))), self.classes) for sample in samples]
 
 
 def describe(
-    sample: Sample, probabilities: list[list[float]], classes: Sequence[int] | Sequence[str], unsure_below: float
+    sample: Sample, answers: Sequence[tuple[list[float], bool]], classes: Sequence[int] | Sequence[str]
 ) -> dict[str, Any]:
-    """What there is to say of a sample whose fields got these probabilities: see `Predictor.predict`."""
-    pairs = zip(sample.fields, probabilities, strict=True)
-    glyphs = [_describe_field(*pair, classes, unsure_below) for pair in pairs]
+    """What there is to say of a sample: see `Predictor.predict`.
+
+    Args:
+        answers: to each of its fields, the probabilities of the classes, and whether the network is unsure of them.
+    """
+    glyphs = [_describe_field(field, *answer, classes) for field, answer in zip(sample.fields, answers, strict=True)]
     warning = sample.warning or next((glyph["warning"] for glyph in glyphs if glyph["warning"]), None)
     if len(glyphs) == 1:
         return {**glyphs[0], "warning": warning}
@@ -91,10 +91,7 @@ def describe(
 
 
 def _describe_field(
-    field: NDArray[np.float32],
-    probabilities: list[float],
-    classes: Sequence[int] | Sequence[str],
-    unsure_below: float,
+    field: NDArray[np.float32], probabilities: list[float], unsure: bool, classes: Sequence[int] | Sequence[str]
 ) -> dict[str, Any]:
     rounded = [round(value, DECIMALS) for value in probabilities]
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
@@ -105,7 +102,7 @@ def _describe_field(
         "predicted": classes[predicted],
         "probability": rounded[predicted],
         "probabilities": named,
-        "warning": "the network is unsure" if probabilities[predicted] < unsure_below else None,
+        "warning": "the network is unsure" if unsure else None,
     }
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
-from stages.network.inference import BATCH_SIZE, forward_function, predict_probabilities
-from stages.network.views import predict_views
+from stages.network.inference import BATCH_SIZE, forward_function
+from stages.network.views import VIEWS, predict_views
 from stages.running.outputs import DECIMALS
 from stages.training.augmentation import Augmentation
 
@@ -14,6 +14,7 @@ from stages.training.augmentation import Augmentation
 OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
 SEED = 0  # the same changes for every model
 
+MOST_ROWS = 3000  # enough for the quantile; each is looked at ten times
 RIGHT_ONES_WARNED_OF = 0.02  # a share: to warn of more wrong answers costs more right ones a warning
 
 
@@ -26,8 +27,9 @@ def unsure_below(
 ) -> dict[str, float]:
     """The probabilities that 2 % of the right answers stay below, so that a lower one is worth a warning.
 
-    The answers are those to `rows` of the images, which the network was not trained on, turned, sheared, zoomed and
-    shifted as other hands would have written them: the images as they are make every network look sure of itself.
+    The answers are those to `rows` of the images (of many, to some that are spread over them), which the network was
+    not trained on, turned, sheared, zoomed and shifted as other hands would have written them: the images as they are
+    make every network look sure of itself.
 
     Args:
         images: float32 (n, rows, cols, channels) or channels first.
@@ -38,18 +40,15 @@ def unsure_below(
         [0, 1]; 1 if no answer is right.
     """
     forward = forward_function(network)
-    confidences: dict[str, list[NDArray[np.float32]]] = {"one_view": [], "nine_views": []}
+    rows = rows[:: -(-len(rows) // MOST_ROWS)]
+    least_of_right: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
     for start in range(0, len(rows), BATCH_SIZE):
         part = rows[start : start + BATCH_SIZE]
         changed = OTHER_HANDS.apply(images[part], part, image_data_format, SEED, 0)
-        answers = {
-            "one_view": predict_probabilities(forward, changed),
-            "nine_views": predict_views(forward, changed, image_data_format),
-        }
-        for name, probabilities in answers.items():
-            right = probabilities.argmax(axis=1) == labels[part].argmax(axis=1)
-            confidences[name].append(probabilities.max(axis=1)[right])
-    return {name: _low_quantile(np.concatenate(parts)) for name, parts in confidences.items()}
+        for views, right in least_of_right.items():
+            probabilities, least = predict_views(forward, changed, image_data_format, views)
+            right.append(least[probabilities.argmax(axis=1) == labels[part].argmax(axis=1)])
+    return {views: _low_quantile(np.concatenate(right)) for views, right in least_of_right.items()}
 
 
 def _low_quantile(confidence: NDArray[np.float32]) -> float:
