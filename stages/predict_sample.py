@@ -74,7 +74,7 @@ def main() -> None:
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"
         )
-    views = "nine_views" if finds_digits else "one_view"
+    views = "all_views" if finds_digits else "one_view"
     predictor = Predictor(load_network(args.model), dataset, read_unsure_below(args.confidence, views), views)
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)

@@ -269,7 +269,7 @@ def test_two_of_a_hundred_right_answers_to_rows_as_other_hands_write_them_are_be
     rows = np.tile(np.arange(50), 10)  # more than one batch
     below = unsure_below(model, IMAGES, LABELS, rows, "channels_last")
     changed = OTHER_HANDS.apply(IMAGES, np.arange(50), "channels_last", 0, 0)
-    for name in ("one_view", "nine_views"):
+    for name in ("one_view", "all_views"):
         probabilities, least = predict_views(forward_function(model), changed, "channels_last", name)
         right = probabilities.argmax(axis=1) == LABELS.argmax(axis=1)
         expected = np.quantile(np.tile(least[right], 10), 0.02)

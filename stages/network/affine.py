@@ -4,21 +4,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-Amounts = NDArray[np.float64]
+Amounts = NDArray[np.float64] | float
 
 
 def transform_images(
     images: NDArray[np.float32],
     image_data_format: str,
-    *,
-    turn: Amounts,
-    shear: Amounts,
-    zoom_across: Amounts,
-    zoom_down: Amounts,
-    right: Amounts,
-    down: Amounts,
+    turn: Amounts = 0.0,
+    shear: Amounts = 0.0,
+    zoom_across: Amounts = 1.0,
+    zoom_down: Amounts = 1.0,
+    right: Amounts = 0.0,
+    down: Amounts = 0.0,
 ) -> NDArray[np.float32]:
-    """Change images, float32 (n, rows, cols, channels) or channels first, each by its own amounts, (n,).
+    """Change images, float32 (n, rows, cols, channels) or channels first, by an amount for each, (n,), or for all.
 
     What comes in from outside of an image is 0, its background.
 
@@ -37,11 +36,10 @@ def transform_images(
     c, d = sin / zoom_across, (shear * sin + cos) / zoom_down
     x, y = (cols - 1) / 2, (rows - 1) / 2
     to_x, to_y = x + right, y + down
-    none = np.zeros_like(turn)
-    entries = (a, b, x - a * to_x - b * to_y, c, d, y - c * to_x - d * to_y, none, none)
+    entries = (a, b, x - a * to_x - b * to_y, c, d, y - c * to_x - d * to_y, 0.0, 0.0)
     changed = tf.raw_ops.ImageProjectiveTransformV3(
         images=pixels,
-        transforms=np.stack(entries, axis=1).astype(np.float32),
+        transforms=np.stack([np.broadcast_to(entry, len(images)) for entry in entries], axis=1).astype(np.float32),
         output_shape=(rows, cols),
         fill_value=0.0,
         interpolation="BILINEAR",
