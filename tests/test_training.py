@@ -270,9 +270,9 @@ def test_two_of_a_hundred_right_answers_to_rows_as_other_hands_write_them_are_be
     below = unsure_below(model, IMAGES, LABELS, rows, "channels_last")
     changed = OTHER_HANDS.apply(IMAGES, np.arange(50), "channels_last", 0, 0)
     for name in ("one_view", "all_views"):
-        probabilities, least = predict_views(forward_function(model), changed, "channels_last", name)
+        probabilities, sureness = predict_views(forward_function(model), changed, "channels_last", name)
         right = probabilities.argmax(axis=1) == LABELS.argmax(axis=1)
-        expected = np.quantile(np.tile(least[right], 10), 0.02)
+        expected = np.quantile(np.tile(sureness[right], 10), 0.02)
         assert below[name] == pytest.approx(expected, abs=2e-6)
         wrong = np.roll(np.eye(3, dtype=np.float32)[probabilities.argmax(axis=1)], 1, axis=1)
         assert unsure_below(model, IMAGES, wrong, np.arange(50), "channels_last")[name] == 1

@@ -27,13 +27,14 @@ def predict_views(
             a dark field: what comes in from outside is 0.
 
     Returns:
-        The mean of the views' probabilities, float32 (n, classes), and the least that one of them gives to the answer,
-        the class with the highest mean, float32 (n,).
+        The mean of the views' probabilities, float32 (n, classes), and how sure the network is of its answer, the class
+        with the highest mean: half way from that mean to the least that one of the views gives it, float32 (n,).
 
     Raises:
         InputError: see `predict_probabilities`.
     """
     changed = (transform_images(images, image_data_format, **changes) for changes in VIEWS[views])
-    each = np.stack([predict_probabilities(forward, images) for images in changed])
-    mean = each.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return mean, each[:, np.arange(len(images)), mean.argmax(axis=1)].min(axis=0)
+    each = np.stack([predict_probabilities(forward, images) for images in changed]).astype(np.float64)
+    mean = each.mean(axis=0)
+    answer = each[:, np.arange(len(images)), mean.argmax(axis=1)]
+    return mean.astype(np.float32), ((answer.mean(axis=0) + answer.min(axis=0)) / 2).astype(np.float32)

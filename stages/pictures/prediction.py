@@ -35,8 +35,8 @@ class Predictor:
         """Take a network, the data set that it was trained on, and what its answers go by.
 
         Args:
-            unsure_below: the probability of the answer, in the view that gives it the least, below which it is unsure.
-            views: those of a field: see `predict_views`.
+            unsure_below: a network that is less sure of an answer is unsure.
+            views: those of a field that it looks at: see `predict_views`, which tells how sure it is.
 
         Raises:
             InputError: it has another number of classes.
@@ -63,8 +63,8 @@ class Predictor:
         fields = np.concatenate([sample.fields for sample in samples]).reshape(-1, *self.field_shape)
         if self._channels_first:
             fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
-        probabilities, least = predict_views(self._forward, fields, self._image_data_format, self._views)
-        answers = zip(probabilities.tolist(), (least < self._unsure_below).tolist(), strict=True)
+        probabilities, sureness = predict_views(self._forward, fields, self._image_data_format, self._views)
+        answers = zip(probabilities.tolist(), (sureness < self._unsure_below).tolist(), strict=True)
         return [describe(sample, list(islice(answers, len(sample.fields))), self.classes) for sample in samples]
 
 

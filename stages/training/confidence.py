@@ -14,7 +14,7 @@ from stages.training.augmentation import Augmentation
 OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
 SEED = 0  # the same changes for every model
 
-MOST_ROWS = 3000  # enough for the quantile; each is looked at ten times
+MOST_ROWS = 3000  # enough for the quantile; each is looked at fourteen times
 RIGHT_ONES_WARNED_OF = 0.02  # a share: to warn of more wrong answers costs more right ones a warning
 
 
@@ -25,7 +25,7 @@ def unsure_below(
     rows: NDArray[np.int64],
     image_data_format: str,
 ) -> dict[str, float]:
-    """The probabilities that 2 % of the right answers stay below, so that a lower one is worth a warning.
+    """How sure the network is of all but 2 % of its right answers, so that to be less sure is worth a warning.
 
     The answers are those to `rows` of the images (of many, to some that are spread over them), which the network was
     not trained on, turned, sheared, zoomed and shifted as other hands would have written them: the images as they are
@@ -36,22 +36,21 @@ def unsure_below(
         labels: one-hot (n, classes).
 
     Returns:
-        For answers to one view of an image, and for those to nine (see `stages.network.views`), the probability, in
-        [0, 1]; 1 if no answer is right.
+        By one view of an image, and by all (see `predict_views`), a probability, in [0, 1]; 1 if no answer is right.
     """
     forward = forward_function(network)
     rows = rows[:: -(-len(rows) // MOST_ROWS)]
-    least_of_right: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
+    of_right: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
     for start in range(0, len(rows), BATCH_SIZE):
         part = rows[start : start + BATCH_SIZE]
         changed = OTHER_HANDS.apply(images[part], part, image_data_format, SEED, 0)
-        for views, right in least_of_right.items():
-            probabilities, least = predict_views(forward, changed, image_data_format, views)
-            right.append(least[probabilities.argmax(axis=1) == labels[part].argmax(axis=1)])
-    return {views: _low_quantile(np.concatenate(right)) for views, right in least_of_right.items()}
+        for views, right in of_right.items():
+            probabilities, sureness = predict_views(forward, changed, image_data_format, views)
+            right.append(sureness[probabilities.argmax(axis=1) == labels[part].argmax(axis=1)])
+    return {views: _low_quantile(np.concatenate(right)) for views, right in of_right.items()}
 
 
-def _low_quantile(confidence: NDArray[np.float32]) -> float:
-    if len(confidence) == 0:
+def _low_quantile(sureness: NDArray[np.float32]) -> float:
+    if len(sureness) == 0:
         return 1.0
-    return round(float(np.quantile(confidence.astype(np.float64), RIGHT_ONES_WARNED_OF)), DECIMALS)
+    return round(float(np.quantile(sureness.astype(np.float64), RIGHT_ONES_WARNED_OF)), DECIMALS)
