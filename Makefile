@@ -58,7 +58,7 @@ handwriting: install  ## train a model that knows more hands than MNIST's, as th
 	  -S train.augmentation.shear=0.25 -S train.augmentation.zoom=0.12 -S train.augmentation.shift=1.5
 
 test: install  ## run the test suite
-	@python -m pytest
+	@python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install  ## check style and types
 	@ruff check .
