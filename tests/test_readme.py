@@ -49,6 +49,12 @@ def recipe_row(trained: dict[str, float], tested: dict[str, float], digest: str)
     return [f"{trained['val_accuracy']:.4f}", f"{accuracy:.4f} ({low:.4f} to {high:.4f})", digest]
 
 
+def test_the_recipe_for_handwriting_is_shown_as_make_runs_it() -> None:
+    command = re.compile(r"dvc exp run -n handwriting((?: -S \S+| \\\n\s+-S \S+)+)")
+    shown, run = ([m.split() for m in command.findall(text)] for text in (README, MAKEFILE))
+    assert shown == run and len(run) == 1
+
+
 def test_the_proof_that_is_shown_is_of_the_committed_lock() -> None:
     shown = re.findall(r"^(\S+)\s+([0-9a-f]{32})\s+([0-9a-f]{32})\s+match$", README, re.MULTILINE)
     assert {path: md5 for path, md5, _ in shown} == recorded(ROOT)
