@@ -43,8 +43,9 @@ def main() -> None:
     parser.add_argument("pictures", nargs="*", type=picture, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
     parser.add_argument("--model", type=Path, default=in_project("models/cnn.h5"), help=".h5 that train wrote")
-    confidence_file = in_project("models/confidence.json")
-    parser.add_argument("--confidence", type=Path, default=confidence_file, help=".json that train wrote, of the model")
+    parser.add_argument(
+        "--confidence", type=Path, help=".json that train wrote (default: confidence.json beside --model)"
+    )
     dataset_file = in_project("data/prepared/dataset.json")
     parser.add_argument("--dataset", type=Path, default=dataset_file, help=".json that prepare wrote: class names")
     stage = parser.add_argument_group("as a stage, without pictures")
@@ -75,7 +76,8 @@ def main() -> None:
             "others than light glyphs in the centre of a dark field; must be plain"
         )
     views = "all_views" if finds_digits else "one_view"
-    predictor = Predictor(load_network(args.model), dataset, read_unsure_below(args.confidence, views), views)
+    confidence = args.confidence or args.model.with_name("confidence.json")
+    predictor = Predictor(load_network(args.model), dataset, read_unsure_below(confidence, views), views)
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
         sys.exit(0 if all_read else 1)

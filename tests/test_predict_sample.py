@@ -79,6 +79,21 @@ def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(proj
     assert np.allclose(light["probabilities"], dark["probabilities"], atol=0.1)
 
 
+def test_what_is_unsure_of_a_picture_by_all_views_and_of_a_test_image_by_one_comes_with_the_model(
+    project: Project, pictures: Path
+) -> None:
+    others = project.root / "others"
+    others.mkdir()
+    shutil.copy(project.root / "models/cnn.h5", others)
+    (others / "confidence.json").write_text('{"unsure_below": {"one_view": 0, "all_views": 1}}')
+    predict = ("python", "-m", "stages.predict_sample", "--model", "others/cnn.h5")
+    run = project.run(*predict, str(pictures / "seven.png"))
+    assert run.returncode == 0 and run.stdout.endswith("the network is unsure\n"), run.stderr
+    outputs = ("--prediction", "others/p.json", "--figure", "others/p.png")
+    run = project.run(*predict, "--labels", "data/prepared/y_test.npy", *outputs)
+    assert run.returncode == 0 and "Predict: " in run.stdout and "Warning" not in run.stdout, run.stderr
+
+
 @pytest.mark.slow
 def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_sample_alone(
     project: Project, pictures: Path

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.running.outputs import replacing, replacing_all, write_csv, write_json
+from stages.running.outputs import check_writable, replacing, replacing_all, write_csv, write_json
+from stages.running.process import InputError
 from tests.project import ROOT, Project
 
 MAIN = """
@@ -168,6 +169,11 @@ def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
     (line,) = our_lines(ended.stderr)
     assert ended.returncode == 1 and line.startswith("preflight: requirements.lock: the packages of ")
     assert "run `make install`" in line
+
+
+def test_two_outputs_of_one_name_are_refused_before_the_work() -> None:
+    with pytest.raises(InputError, match="b: given for two outputs; must be one's own"):
+        check_writable(Path("a"), Path("b"), Path("b"))
 
 
 def test_two_processes_never_write_one_output_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Nine views of an image, and the changes that they are made by."""
+"""Views of an image, and the changes that they are made by."""
 
 from itertools import combinations
 from typing import Any
@@ -93,3 +93,19 @@ def test_an_answer_that_a_small_change_would_overturn_is_unsure(views: str, warn
     logits.set_weights([field.reshape(784, 1) * np.array([[0, 20]], np.float32), np.array([50, 0], np.float32)])
     told = Predictor(network, Dataset("channels_last", [0, 1], True), 0.6, views).predict([Sample(field)])[0]
     assert told["predicted"] == 1 and told["warning"] == warning
+
+
+def test_the_order_of_the_axes_changes_no_answer() -> None:
+    field = np.zeros((1, 20, 28), np.float32)
+    field[0, 4:9, 5:20] = 1
+    first, last = (
+        keras.Sequential([keras.Input(shape), *layers, keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+        for shape, layers in (((1, 20, 28), [keras.layers.Permute((2, 3, 1))]), ((20, 28, 1), []))
+    )
+    kernel = np.random.default_rng(0).normal(0, 0.1, (560, 3)).astype(np.float32)
+    told = []
+    for network, layout in ((first, "channels_first"), (last, "channels_last")):
+        network.set_weights([kernel, np.zeros(3, np.float32)])
+        predictor = Predictor(network, Dataset(layout, [0, 1, 2], True), 0.5, "all_views")
+        told.append(predictor.predict([Sample(field)]))
+    assert told[0] == told[1]

@@ -67,11 +67,11 @@ def read_unsure_below(path: Path, views: str) -> float:
         InputError: the file is missing or not of this kind.
     """
     try:
-        below = float(json.loads(path.read_text(encoding="utf-8"))["unsure_below"][views])
+        below = json.loads(path.read_text(encoding="utf-8"))["unsure_below"][views]
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; `dvc repro` trains the model that it is of") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: must be what train wrote, with unsure_below.{views}: {reason(error)}") from error
-    if not 0 <= below <= 1:
-        raise InputError(f"{path}: unsure_below.{views} = {below}: must be a probability, from 0 to 1")
+        raise InputError(f"{path}: no such file; train writes it beside the model that it is of") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: has no unsure_below.{views}; must be what train wrote beside the model") from error
+    if type(below) not in (int, float) or not 0 <= below <= 1:
+        raise InputError(f"{path}: unsure_below.{views} = {below!r}: must be a probability, from 0 to 1")
     return below

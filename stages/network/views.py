@@ -35,6 +35,6 @@ def predict_views(
     """
     changed = (transform_images(images, image_data_format, **changes) for changes in VIEWS[views])
     each = np.stack([predict_probabilities(forward, images) for images in changed]).astype(np.float64)
-    mean = each.mean(axis=0)
+    mean = each.mean(axis=0).astype(np.float32)
     answer = each[:, np.arange(len(images)), mean.argmax(axis=1)]
-    return mean.astype(np.float32), ((answer.mean(axis=0) + answer.min(axis=0)) / 2).astype(np.float32)
+    return mean, ((answer.mean(axis=0) + answer.min(axis=0)) / 2).astype(np.float32)
