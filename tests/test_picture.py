@@ -349,6 +349,16 @@ def test_the_pieces_of_a_broken_digit_are_one_digit(tmp_path: Path, by: str) -> 
     assert alike(field_of(whole, tmp_path / "b.png"), found.fields[0]) > 0.75
 
 
+@pytest.mark.parametrize("gap", [30, 60])
+def test_digits_of_two_lines_are_warned_of(tmp_path: Path, gap: int) -> None:
+    picture = Image.new("L", (300, 500), 230)
+    pen = ImageDraw.Draw(picture)
+    for top in (80, 210 + gap):
+        pen.ellipse((110, top, 190, top + 130), outline=30, width=18)
+    picture.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").warning == "several separate glyphs"
+
+
 def test_digits_that_are_no_row_or_too_many_are_warned_of(tmp_path: Path) -> None:
     line = written(["7 with a bar", "open 4"], 60)
     lines = Image.new("L", (line.width, 800), 230)

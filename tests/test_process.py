@@ -171,6 +171,12 @@ def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
     assert "run `make install`" in line
 
 
+def test_a_package_that_is_missing_by_hand_is_one_line_and_a_module_of_ours_a_bug() -> None:
+    (line,) = our_lines((missing := run("import no_such_package")).stderr)
+    assert missing.returncode == 1 and "has no package no_such_package; run `make install`" in line
+    assert "Traceback" in run("import stages.no_such_module").stderr
+
+
 def test_two_outputs_of_one_name_are_refused_before_the_work() -> None:
     with pytest.raises(InputError, match="b: given for two outputs; must be one's own"):
         check_writable(Path("a"), Path("b"), Path("b"))

@@ -112,6 +112,7 @@ def test_validation_rows_that_hold_few_classes_are_warned_of() -> None:
     rows = split_rows(by_class, 0.05, "last")[1]
     assert "the 10 validation rows hold 1 of 4 classes" in str(validation_warning(by_class, rows))
     assert validation_warning(by_class, split_rows(by_class, 0.05, "stratified")[1]) is None
+    assert "only 4 validation rows: " in str(validation_warning(by_class, split_rows(by_class, 0.02, "stratified")[1]))
 
 
 def test_what_is_made_ahead_comes_in_order_and_its_errors_too() -> None:

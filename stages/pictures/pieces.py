@@ -22,6 +22,7 @@ SPECK = 0.02  # of the digit's ink: smaller pieces are dirt
 TALL, HEAVY = 0.5, 0.05  # of the main digit's size and of its ink: what has less is no digit of its own
 ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
 CLOSE = 0.1  # of the height: what is no wider than high and nearer may be one digit, broken
+LEADING = 0.15  # of a piece's height: tall pieces farther above one another may be digits of two lines
 MOST = 20  # digits: more are no number that a person photographs
 SMALLEST, SMALLEST_AT_EDGE = 0.04, 0.15  # of the picture's longer side: what is smaller is dirt, or the end of a line
 HOLES = 20  # more of them than a digit's strokes enclose, some pinholes allowed: paper grain, a grid
@@ -66,6 +67,8 @@ def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
     warning = None
     if not is_row([around(boxes, digit) for digit in row]):
         row, warning = [[main]], SEVERAL
+    elif any(are_lines(boxes, [k for k in digit if is_tall([k])]) for digit in row):
+        warning = SEVERAL
     scattered = warning is None and mass[np.concatenate(row)].sum() < SHARE * mass.sum()
     number = np.zeros(count + 1, np.uint8)
     for k in np.flatnonzero(np.isin(cluster, cluster[[digit[0] for digit in row]])):
@@ -99,6 +102,14 @@ def is_row(digits: Sequence[Box]) -> bool:
         and all(shared(one, other, 1) < ALIKE for one, other in combinations(digits, 2))
         and all(shared(one, other, 0) >= ALIKE for one, other in pairwise(digits))  # lines may slope
         and (wide > tall or min(gaps, default=tall) > CLOSE * tall)  # or one broken digit
+    )
+
+
+def are_lines(boxes: Sequence[Box], pieces: Sequence[int]) -> bool:
+    """Whether between pieces above one another there is so much paper that they may be digits of two lines."""
+    lines = sorted((boxes[k][0] for k in pieces), key=lambda ys: ys.start)
+    return any(
+        lower.start - upper.stop > LEADING * min(length(upper), length(lower)) for upper, lower in pairwise(lines)
     )
 
 

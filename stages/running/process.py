@@ -55,6 +55,13 @@ def run(main: Callable[[], None]) -> None:
         os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone: `... | head`
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "stages":
+            raise
+        sys.exit(
+            f"{name}: {sys.executable} has no package {error.name}; run `make install`, and use its environment: "
+            "`. .venv/bin/activate`"
+        )
     except OSError as error:
         if error.errno in FULL:
             trouble = "the disk is full"

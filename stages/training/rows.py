@@ -11,6 +11,8 @@ from stages.running.process import InputError
 
 Item = TypeVar("Item")
 
+FEW = 10  # validation rows: with fewer one answer is more than a tenth of val_accuracy
+
 
 def split_rows(
     labels: NDArray[np.float32], validation_split: float, validation_rows: str
@@ -47,11 +49,16 @@ def split_rows(
 
 
 def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.int64]) -> str | None:
-    """What to say if the validation rows hold so few classes that they tell little, as where data are sorted by class.
+    """What to say if the validation rows tell little: they are few, or of few classes, as where data lie sorted.
 
     Args:
         labels: one-hot (n, classes), of all rows.
     """
+    if len(validation_rows) < FEW:
+        return (
+            f"only {len(validation_rows)} validation rows: val_accuracy says little; train.validation_split, a larger "
+            "share of the training images, takes more"
+        )
     held, occurring = (int(rows.any(axis=0).sum()) for rows in (labels[validation_rows], labels))
     if held >= min(occurring, len(validation_rows)) / 2:
         return None
