@@ -33,7 +33,7 @@ def main() -> None:
     passed, failed = gate(base, missing, params["gate.accuracy"], params["gate.level"])
     print("\n".join(f"gate: {line}" for line in passed))
     if failed:
-        raise InputError("\n".join(failed))
+        raise InputError(*failed)
 
 
 if __name__ == "__main__":

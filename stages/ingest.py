@@ -39,7 +39,8 @@ def main() -> None:
         channels=params["data.channels"],
         unreadable_pictures=params["data.unreadable_pictures"],
     )
-    print("\n".join(copy_source(Path(params["data.source"]), args.raw, options)))
+    for line in copy_source(Path(params["data.source"]), args.raw, options):
+        print(process.printable(line))
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def main() -> None:
     if not problems and not args.no_source:
         problems = source_problems(params["data.source"], load(in_project(PIPELINE_FILE))["stages"])
     if problems:
-        raise InputError("\n".join(problems))
+        raise InputError(*problems)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def main() -> None:
 
     look = look_at(images, labels, classes, args.prepared)
     if look.warnings and params["prepare.strict"]:
-        raise InputError("\n".join(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
+        raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
     for warning in look.warnings + look.notes:
         print(f"warning: {warning}", file=sys.stderr)
     dataset = Dataset(params["prepare.image_data_format"], classes, centred_glyphs(images["train"]))

@@ -158,6 +158,13 @@ def test_control_characters_in_a_name_are_escaped_lest_they_break_the_line_or_co
     run = project.run("python", "-m", "stages.predict_sample", str(pictures))
     assert run.stdout.splitlines()[0].startswith(f"{pictures}/a\\nb\\x1b[31m.png: ") and run.stdout.count("\n") == 4
     assert run.stderr.splitlines()[-1].startswith(f"predict_sample: {pictures}/c\\nd.png: not a picture")
+    for option in ("--model", "--confidence"):
+        run = project.run("python", "-m", "stages.predict_sample", "a.png", option, "e\nf")
+        assert run.stderr.splitlines()[-1].startswith("predict_sample: e\\nf: no such file")
+    (project.root / "data/small.npz").rename(project.root / "data/g\nh.npz")
+    project.set_param("data.source", "data/g\nh.npz")
+    run = project.run("python", "-m", "stages.ingest", "--raw", "raw")
+    assert run.returncode == 0 and run.stdout.startswith("data/g\\nh.npz: ") and run.stdout.count("\n") == 1
 
 
 def test_an_empty_name_is_refused_and_not_taken_for_the_current_folder(project: Project) -> None:

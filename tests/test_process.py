@@ -36,6 +36,16 @@ def test_an_input_error_is_its_line_and_a_failure() -> None:
     assert ended.returncode == 1 and our_lines(ended.stderr) == ["train: x.npy: bad"]
 
 
+def test_a_line_break_in_a_name_does_not_break_the_line_that_names_it() -> None:
+    assert our_lines(run(r"raise process.InputError('a\nb: bad', 'c: bad')").stderr) == [
+        r"train: a\nb: bad",
+        "train: c: bad",
+    ]
+    assert our_lines(run(r"raise PermissionError(13, 'Permission denied', 'a\nb')").stderr)[-1].startswith(
+        r"train: a\nb: "
+    )
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     ended = run("[][0]")
     assert ended.returncode == 1 and "Traceback" in ended.stderr and "IndexError" in ended.stderr
@@ -78,6 +88,15 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_after_dvc_removed_other
     assert line == f"train: {small_disk}/out.npy: the disk is full; `make restore` brings back the committed results"
     assert (small_disk / "out.npy").read_text() == "earlier"
     assert [entry.name for entry in small_disk.iterdir()] == ["out.npy"]
+
+
+def test_of_outputs_that_are_written_together_the_one_that_the_disk_had_no_room_for_is_named(small_disk: Path) -> None:
+    first, second = small_disk / "a.npy", small_disk / "b.json"
+    with pytest.raises(OSError, match="No space left") as caught, replacing_all(first, second) as (large, small):
+        write_json(small, {})
+        with replacing(large) as partial:
+            partial.write_bytes(bytes(10**6))
+    assert caught.value.filename == str(first) and list(small_disk.iterdir()) == []
 
 
 def test_training_does_not_begin_where_what_it_gives_cannot_be_written(project: Project, small_disk: Path) -> None:

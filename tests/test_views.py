@@ -17,7 +17,7 @@ import tensorflow as tf  # noqa: E402
 
 from stages.arrays.prepared import Dataset  # noqa: E402
 from stages.network.affine import transform_images  # noqa: E402
-from stages.network.views import predict_views  # noqa: E402
+from stages.network.views import VIEWS, predict_views  # noqa: E402
 from stages.pictures.prediction import Predictor  # noqa: E402
 from stages.pictures.sample import Sample  # noqa: E402
 
@@ -52,6 +52,19 @@ def test_amounts_mean_what_they_are_called() -> None:
     np.testing.assert_array_equal(first, np.moveaxis(changed(turn=0.3, right=2), -1, 1))
 
 
+def test_together_they_turn_then_shear_then_zoom_then_shift_as_scipy_does() -> None:
+    image = np.pad(np.random.default_rng(0).random((9, 13)), 12).astype(np.float32)
+    cos, sin = np.cos(0.4), np.sin(0.4)
+    turn, shear, zoom = [[cos, sin], [-sin, cos]], [[1, -0.3], [0, 1]], [[1.2, 0], [0, 0.8]]
+    back = np.linalg.inv(np.array(zoom) @ shear @ turn)  # of (x, y)
+    centre = (np.array(image.shape) - 1) / 2
+    back = back[::-1, ::-1]
+    expected = ndimage.affine_transform(image, back, centre - back @ np.add(centre, (3, -2)), order=1)
+    amounts = {"turn": 0.4, "shear": 0.3, "zoom_across": 1.2, "zoom_down": 0.8, "right": -2, "down": 3}
+    found = transform_images(image[np.newaxis, ..., np.newaxis], "channels_last", **amounts)
+    np.testing.assert_allclose(found[0, ..., 0], expected, atol=1e-4)
+
+
 def test_views_are_the_image_and_twelve_changes_that_are_even_and_answer_by_their_mean() -> None:
     seen: list[NDArray[np.float32]] = []
 
@@ -68,6 +81,22 @@ def test_views_are_the_image_and_twelve_changes_that_are_even_and_answer_by_thei
     np.testing.assert_allclose(together, together[::-1, ::-1], atol=1e-5)
     np.testing.assert_allclose(probabilities, [[0.71, 0.29]], atol=1e-6)
     np.testing.assert_allclose(sureness, [(0.71 + 0.53) / 2], atol=1e-6)
+
+
+def test_views_change_little_enough_to_leave_a_digit_what_it_is() -> None:
+    """Of a bar: the degrees that it leans, how far it is from the centre, and how many times longer it is."""
+    found = []
+    for amounts in VIEWS["all_views"]:
+        ink = transform_images(GLYPH, "channels_last", **amounts)[0, ..., 0]
+        y, x = (np.array(ndimage.center_of_mass(ink)) - 14).round(2)
+        rows, cols = np.indices(ink.shape) - 14.0
+        along = (ink * (rows - y) ** 2).sum()
+        lean = np.rad2deg(np.arctan((ink * (rows - y) * (cols - x)).sum() / along))
+        length = (along / ink.sum() / ((13**2 - 1) / 12)) ** 0.5
+        found.append((round(float(abs(lean)), 0), float(np.hypot(x, y)), round(float(length), 1)))
+    turned, sheared, shifted = [(8, 0, 1)] * 2, [(9, 0, 1)] * 2, [(0, 1, 1)] * 4
+    zoomed = [(0, 0, 0.9), (0, 0, 1.1)] * 2
+    assert sorted(found) == sorted([(0, 0, 1), *turned, *sheared, *shifted, *zoomed])
 
 
 def test_one_view_is_the_network_s_own_answer_to_the_bit() -> None:

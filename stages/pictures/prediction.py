@@ -132,14 +132,14 @@ def _readable(
             found = find_pictures(path)
         except InputError as error:
             failures.append(error)
-            print(f"predict_sample: {printable(str(error))}", file=sys.stderr)
+            print(f"predict_sample: {error}", file=sys.stderr)
             continue
         for picture in found:
             try:
                 yield picture, picture_sample(picture, shape, preprocessing)
             except InputError as error:
                 failures.append(error)
-                print(f"predict_sample: {printable(str(error))}", file=sys.stderr)
+                print(f"predict_sample: {error}", file=sys.stderr)
 
 
 def _print_predictions(predictor: Predictor, pictures: list[tuple[Path, Sample]], as_json: bool) -> None:

@@ -27,14 +27,15 @@ def replacing(path: Path) -> Iterator[Path]:
         InputError: another process is writing it.
     """
     if path.name.startswith(PARTIAL):
-        yield path
+        with _naming(path.with_name(path.name.removeprefix(PARTIAL))):
+            yield path
         return
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: a device or pipe, must be a file to write")
-    partial = path.with_name(f"{PARTIAL}{path.name}")
-    try:
+    with _naming(path):
+        partial = _partial(path)
         lock = hold(partial)
         if lock is None:
             raise InputError(f"{path}: another process is writing it; must end first")
@@ -45,10 +46,21 @@ def replacing(path: Path) -> Iterator[Path]:
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have errors of the operating system name `path`: those of a full disk name no file, and others its partial."""
+    try:
+        yield
     except OSError as error:
-        if error.filename is None or Path(error.filename) == partial:  # as numpy and h5py do
+        if error.filename is None or Path(error.filename) == _partial(path):  # as numpy and h5py do
             error.filename = str(path)
         raise
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{PARTIAL}{path.name}")
 
 
 @contextmanager

@@ -18,18 +18,26 @@ IN_THE_WAY = (  # of a file that the error names
 )
 
 
+def printable(name: str | Path) -> str:
+    """A name for one line of a message: what is not printable, a line break for one, is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(name))
+
+
 class InputError(Exception):
-    """Input that a person can mend: the message names, a line each, the file or key, the value, and what is allowed."""
+    """Input that a person can mend: the lines each name the file or key, the value, and what is allowed."""
+
+    def __init__(self, *lines: str) -> None:
+        """Take the lines, which may hold any name: they are made printable."""
+        super().__init__(*map(printable, lines))
+
+    def __str__(self) -> str:
+        """The lines, one under the other."""
+        return "\n".join(self.args)
 
 
 def reason(error: BaseException) -> str:
     """What another's error says, as a part of one line of ours."""
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def printable(name: str | Path) -> str:
-    """A name for one line of a message: what is not printable, a line break for one, is escaped."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(name))
 
 
 def run(main: Callable[[], None]) -> None:
@@ -47,7 +55,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except InputError as error:
-        sys.exit("\n".join(f"{name}: {line}" for line in str(error).splitlines()))
+        sys.exit("\n".join(f"{name}: {line}" for line in error.args))
     except KeyboardInterrupt:
         way_on = "; `dvc repro` goes on (training from its last finished epoch)" if "DVC_STAGE" in os.environ else ""
         print(f"\n{name}: interrupted{way_on}", file=sys.stderr)
@@ -70,7 +78,7 @@ def run(main: Callable[[], None]) -> None:
         else:
             raise
         way_back = "; `make restore` brings back the committed results" if "DVC_STAGE" in os.environ else ""
-        sys.exit(f"{name}: {error.filename or 'output'}: {trouble}{way_back}")
+        sys.exit(f"{name}: {printable(error.filename or 'output')}: {trouble}{way_back}")
 
 
 def _end_with_dvc() -> None:

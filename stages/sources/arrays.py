@@ -10,6 +10,7 @@ from typing import IO
 
 import numpy as np
 
+from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 from stages.running.progress import progress
 from stages.sources.raw import NAMES, Stream, check_streams, replacing_raw, summary
@@ -33,7 +34,7 @@ def copy_arrays(source: Path, raw: Path) -> str:
         check_streams(streams, raw)
         partials = stack.enter_context(replacing_raw(raw))
         for name, stream in streams.items():
-            with partials[name].open("wb") as output:
+            with replacing(partials[name]) as partial, partial.open("wb") as output:
                 for block in progress(stream.blocks(), stream.size, f"bytes of {name}", len):
                     output.write(block)
     what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"

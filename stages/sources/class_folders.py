@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 
 from stages.images.decoding import strict_warnings
-from stages.running.outputs import write_csv
+from stages.running.outputs import replacing, write_csv
 from stages.running.process import InputError, printable
 from stages.sources.layout import check_trained, find_pictures
 from stages.sources.options import Options
@@ -56,7 +56,7 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
             else:
                 is_test = held_back(digests, labels, layout.classes, options.test_split)
             if len(set(is_test)) < 2:
-                raise InputError(f"{printable(source)}: too few pictures; must be some for the training and the test")
+                raise InputError(f"{source}: too few pictures; must be some for the training and the test")
             order = sorted(range(len(pictures)), key=lambda row: (digests[row], labels[row]))
             shape = size if channels == 1 else (*size, channels)
             counts = []
@@ -67,7 +67,8 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
                     names = [printable(Path(pictures[row].path).relative_to(source)) for row in numbers]
                     files += [{"set": name, "row": row, "file": file} for row, file in enumerate(names)]
                     _write_rows(partials[f"x_{name}"], (len(numbers), *shape), rows, numbers)
-                    np.save(partials[f"y_{name}"], np.array([labels[row] for row in numbers], f"<U{letters}"))
+                    with replacing(partials[f"y_{name}"]) as partial:
+                        np.save(partial, np.array([labels[row] for row in numbers], f"<U{letters}"))
                     counts.append(len(numbers))
                 write_csv(partials["files"], FILE_COLUMNS, files)
     line = summary(what, *((count, *shape) for count in counts))
@@ -77,7 +78,7 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
 def _write_rows(path: Path, shape: Sequence[int], rows: IO[bytes], numbers: Sequence[int]) -> None:
     """Write an .npy file of the rows of these numbers."""
     row_bytes = int(np.prod(shape[1:]))
-    with path.open("wb") as output:
+    with replacing(path) as partial, partial.open("wb") as output:
         write_header(output, shape)
         for number in numbers:
             output.write(os.pread(rows.fileno(), row_bytes, number * row_bytes))

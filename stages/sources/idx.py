@@ -16,7 +16,8 @@ from typing import IO
 import numpy as np
 
 from stages.images.decoding import MOST_PIXELS
-from stages.running.process import InputError, printable, reason
+from stages.running.outputs import replacing
+from stages.running.process import InputError, reason
 from stages.sources.raw import BLOCK_BYTES, Readable, Stream, check_streams, replacing_raw, summary, write_header
 from stages.sources.tree import open_inside, some
 
@@ -52,7 +53,7 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> list[str]:
         check_streams(streams, raw)
         partials = stack.enter_context(replacing_raw(raw))
         for name, stream in streams.items():
-            with partials[name].open("wb") as output:
+            with replacing(partials[name]) as partial, partial.open("wb") as output:
                 _write(stream, output, transposed and name[0] == "x")
     train, test = (streams[name].shape for name in ("x_train", "x_test"))
     if transposed:
@@ -69,15 +70,15 @@ def find_files(source: Path, names: Iterable[str]) -> tuple[dict[str, str], list
     matches = [match for match in map(NAME.fullmatch, sorted(names)) if match]
     of_sets = {match["prefix"]: match[0] for match in matches}
     if len(of_sets) > 1:
-        shown = some(of_sets.values())
-        raise InputError(f"{source}: IDX files of several data sets: {shown}; must be of one, in its own folder")
+        names = some(of_sets.values())
+        raise InputError(f"{source}: IDX files of several data sets: {names}; must be of one, in its own folder")
     found, notes = {}, []
     for array, usual in USUAL.items():
         files = [match[0] for match in matches if _array(match) == array]
         if not files:
             raise InputError(f"{source}: has IDX files, but no {usual} among them (or .gz)")
         if len(files) == 2 and files[1] == f"{files[0]}.gz":  # as torchvision leaves them
-            notes.append(f"{printable(files[1])} left aside: {printable(files[0])} was taken")
+            notes.append(f"{files[1]} left aside: {files[0]} was taken")
         elif len(files) > 1:
             raise InputError(f"{source}: {some(files)}: several files for {array}; must be one")
         found[array] = files[0]
@@ -97,11 +98,10 @@ def _open(folder: Path, name: str, dimensions: int) -> Iterator[Stream]:
             declares what the file cannot hold.
     """
     path = folder / name
-    shown = printable(path)
     try:
         file = open_inside(path, folder)
     except OSError as error:
-        raise InputError(f"{shown}: {str(error.strerror).lower()}") from error
+        raise InputError(f"{path}: {str(error.strerror).lower()}") from error
     with file:
         zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC  # whatever its name: browsers unpack, and keep the .gz
         file.seek(0)
@@ -109,26 +109,26 @@ def _open(folder: Path, name: str, dimensions: int) -> Iterator[Stream]:
         try:
             header = content.read(4 + 4 * dimensions)
         except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{shown}: damaged archive: {reason(error)}") from error
+            raise InputError(f"{path}: damaged archive: {reason(error)}") from error
         magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
         if header[:4] != magic or len(header) < 4 + 4 * dimensions:
             raise InputError(
-                f"{shown}: starts with {header[:4].hex(' ') or 'nothing'}; must be an IDX file of unsigned bytes in "
+                f"{path}: starts with {header[:4].hex(' ') or 'nothing'}; must be an IDX file of unsigned bytes in "
                 f"{dimensions} dimension{'s' if dimensions > 1 else ''}, {magic.hex(' ')}"
             )
         shape = tuple(int.from_bytes(header[i : i + 4], "big") for i in range(4, len(header), 4))
-        _check_size(shown, shape, path.stat().st_size, len(header), zipped)
-        yield Stream(shown, content, math.prod(shape), shape)
+        _check_size(path, shape, path.stat().st_size, len(header), zipped)
+        yield Stream(str(path), content, math.prod(shape), shape)
 
 
-def _check_size(shown: str, shape: tuple[int, ...], size: int, header: int, zipped: bool) -> None:
+def _check_size(path: Path, shape: tuple[int, ...], size: int, header: int, zipped: bool) -> None:
     declared = header + math.prod(shape)
     if zipped and declared > size * DEFLATE_RATIO:
-        raise InputError(f"{shown}: declares {declared:,} bytes, more than its {size:,} compressed bytes can hold")
+        raise InputError(f"{path}: declares {declared:,} bytes, more than its {size:,} compressed bytes can hold")
     if not zipped and declared != size:
-        raise InputError(f"{shown}: has {size:,} bytes, but {declared:,} by its header: uint8 of shape {shape}")
+        raise InputError(f"{path}: has {size:,} bytes, but {declared:,} by its header: uint8 of shape {shape}")
     if math.prod(shape[1:]) > MOST_PIXELS:
-        raise InputError(f"{shown}: images of {shape[1]}x{shape[2]}; must be at most {MOST_PIXELS:,} pixels")
+        raise InputError(f"{path}: images of {shape[1]}x{shape[2]}; must be at most {MOST_PIXELS:,} pixels")
 
 
 def _write(stream: Stream, output: IO[bytes], transposed: bool) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from stages.arrays.class_names import is_name, natural_order
 from stages.images.decoding import picture_suffixes
-from stages.running.process import InputError, printable
+from stages.running.process import InputError
 from stages.sources.tree import Tree, some
 
 TRAIN, TEST = ("train", "training"), ("test", "testing")  # what the folders of the sets are called, in any case
@@ -65,7 +65,7 @@ def find_pictures(source: Path) -> Layout:
                 empty.append(class_folder)
         tree.refuse_links()
         if len(pictures) == before:
-            raise InputError(f"{printable(folder)}: no picture in a class folder such as {folder.name}/cat/1.png")
+            raise InputError(f"{folder}: no picture in a class folder such as {folder.name}/cat/1.png")
     passed_over: dict[str, Sequence[str | Path]] = {
         "hidden": sorted(tree.hidden),
         "in no class folder": loose,
@@ -97,12 +97,10 @@ def _sets(tree: Tree) -> list[Path]:
     if train and tree.entries(train)[0]:
         others = [folder for folder in folders if folder not in (train, test) and any(_pictures(tree, folder))]
         if others:
-            raise InputError(
-                f"{printable(others[0])}: pictures beside train/; only test/ may be, or class folders alone"
-            )
+            raise InputError(f"{others[0]}: pictures beside train/; only test/ may be, or class folders alone")
         return [train, test] if test else [train]
     if test and (train or tree.entries(test)[0]):
-        lack = f"{printable(train)}: has no class folders" if train else f"{tree.root}: has test/, but no train/"
+        lack = f"{train}: has no class folders" if train else f"{tree.root}: has test/, but no train/"
         raise InputError(f"{lack}; must hold pictures as train/cat/1.png")
     return [tree.root]
 

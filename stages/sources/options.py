@@ -41,7 +41,7 @@ class Options:
             if field.name not in effective and getattr(self, field.name) != field.default
         ]
         if vain:
-            raise InputError("\n".join(vain))
+            raise InputError(*vain)
 
 
 def _yaml(value: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from stages.images.pixels import read_header, read_pixels
-from stages.running.process import InputError, printable
+from stages.running.process import InputError
 from stages.running.progress import progress
 from stages.sources.layout import Picture
 from stages.sources.options import Options
@@ -56,7 +56,7 @@ class Passes:
             if header.is_animated:
                 self.animated.append(picture.path)
         if not readable:
-            raise InputError("\n".join(self.unreadable))
+            raise InputError(*self.unreadable)
         if self.options.image_size is None:
             _check_one_size(self.source, sides)
         channels = self.options.channels or (1 if all_gray else 3)
@@ -86,7 +86,7 @@ class Passes:
             if pixels.note:
                 self.without_exif.append(picture.path)
         if self.unreadable and (self.options.unreadable_pictures == "error" or not decoded):
-            raise InputError("\n".join(self.unreadable))
+            raise InputError(*self.unreadable)
         rows.flush()
         return decoded, digests, _check_one_size(self.source, sizes)
 
@@ -104,7 +104,7 @@ class Passes:
         results = progress(map_in_threads(attempt, pictures, batch), len(pictures), what)
         for picture, result in zip(pictures, results, strict=True):
             if isinstance(result, InputError):
-                self.unreadable.append(printable(str(result)))
+                self.unreadable.append(str(result))
             else:
                 yield picture, result
 
@@ -120,6 +120,6 @@ class Passes:
 
 def _check_one_size(source: Path, sizes: Mapping[tuple[int, int], str]) -> tuple[int, int]:
     if len(sizes) > 1:
-        such = " and ".join(f"{a}x{b} ({printable(path)})" for (a, b), path in list(sizes.items())[:2])
+        such = " and ".join(f"{a}x{b} ({path})" for (a, b), path in list(sizes.items())[:2])
         raise InputError(f"{source}: pictures of several sizes, {such}; set data.image_size to resize them to one")
     return next(iter(sizes))

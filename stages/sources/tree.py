@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from stages.running.process import InputError, printable
+from stages.running.process import InputError
 
 SHOWN = 3  # names in a note: enough to recognise them by
 
@@ -34,7 +34,7 @@ class Tree:
         folders, files = [], []
         first = self._read.setdefault(folder.resolve(), folder)
         if first != folder:
-            raise InputError(f"{printable(folder)}: is the same folder as {printable(first)}; remove the link")
+            raise InputError(f"{folder}: is the same folder as {first}; remove the link")
         try:
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 if entry.name.startswith("."):
@@ -46,8 +46,7 @@ class Tree:
                 else:
                     files.append(entry.path)
         except OSError as error:  # also of a link to itself
-            place = printable(error.filename or folder)
-            raise InputError(f"{place}: {str(error.strerror).lower()}") from error
+            raise InputError(f"{error.filename or folder}: {str(error.strerror).lower()}") from error
         return folders, files
 
     def files(self, folder: Path) -> Iterator[str]:
@@ -61,7 +60,7 @@ class Tree:
     def refuse_links(self) -> None:
         """Raise an InputError that names the links that lead out of the folder, if any did."""
         if self.outside:
-            raise InputError("\n".join(_leads_out(path, self.root) for path in sorted(self.outside)))
+            raise InputError(*(_leads_out(path, self.root) for path in sorted(self.outside)))
 
 
 def is_inside(path: Path, root: Path) -> bool:
@@ -84,12 +83,11 @@ def open_inside(path: Path, root: Path) -> IO[bytes]:
 
 
 def _leads_out(path: str, root: Path) -> str:
-    target = printable(os.path.realpath(path))
-    return f"{printable(path)}: a link out of {printable(root)}, to {target}; must be a copy"
+    return f"{path}: a link out of {root}, to {os.path.realpath(path)}; must be a copy"
 
 
 def some(paths: Iterable[str | Path]) -> str:
     """The first few of `paths`, and how many more there are."""
-    names = [printable(path) for path in paths]
+    names = [str(path) for path in paths]
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
