@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.network.runtime import start_tensorflow
+from stages.network.runtime import start_tensorflow, within_memory
 from stages.running import process
 from stages.running.outputs import DECIMALS, check_writable, replacing_all, write_csv, write_json
 from stages.running.params import Params, between, choice, fraction, list_of, number, optional, read_params, whole
@@ -69,7 +69,8 @@ def main() -> None:
     join = cluster.join if cluster.size > 1 else None
     with cluster.watched():
         start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"], join)
-        fit(args, params, cluster)
+        with within_memory("model.filters, model.kernel_size, model.dense_units or train.batch_size"):
+            fit(args, params, cluster)
 
 
 def fit(args: argparse.Namespace, params: Params, cluster: Cluster) -> None:

@@ -109,6 +109,24 @@ def test_training_does_not_begin_where_what_it_gives_cannot_be_written(project: 
         assert our_lines(ended.stderr) == [f"train: {small_disk}: cannot be written; must be, for {path}"]
 
 
+def test_a_network_larger_than_memory_is_a_line_that_names_the_parameters(project: Project) -> None:
+    project.set_param("model.filters", [4096, 4096])
+    project.set_param("model.kernel_size", 100)
+    ended = project.run(
+        "python",
+        "-m",
+        "stages.train",
+        *["--images", "data/prepared/x_train.npy", "--labels", "data/prepared/y_train.npy"],
+        *["--model", "m.h5", "--confidence", "c.json", "--metrics", "m.json", "--history", "h.csv"],
+    )
+    keys = "model.filters, model.kernel_size, model.dense_units or train.batch_size"
+    line = f"train: params.yaml: {keys}: too large for this machine's memory; must be smaller"
+    assert ended.returncode == 1 and our_lines(ended.stderr) == [line]
+    assert our_lines(run("raise MemoryError('Unable to allocate')").stderr) == [
+        "train: out of memory: Unable to allocate"
+    ]
+
+
 def test_an_output_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.json"
     write_json(path, {"b": 1, "a": 0.5})

@@ -67,6 +67,17 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
         raise InputError(f"params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here ({_why_no_gpu(said)})")
 
 
+@contextmanager
+def within_memory(keys: str) -> Iterator[None]:
+    """Have TensorFlow's want of memory be an error of the parameters, `keys`, that the block's need follows from."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(f"params.yaml: {keys}: too large for this machine's memory; must be smaller") from error
+
+
 def _check_address_space() -> None:
     """Refuse a limit on addresses at which TensorFlow's threads end the process in a segmentation fault, in silence."""
     if sys.platform != "linux":  # elsewhere nobody enforces it

@@ -70,6 +70,8 @@ def run(main: Callable[[], None]) -> None:
             f"{name}: {sys.executable} has no package {error.name}; run `make install`, and use its environment: "
             "`. .venv/bin/activate`"
         )
+    except MemoryError as error:
+        sys.exit(f"{name}: out of memory: {reason(error)}")
     except OSError as error:
         if error.errno in FULL:
             trouble = "the disk is full"
