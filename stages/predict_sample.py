@@ -77,7 +77,8 @@ def main() -> None:
         )
     views = "all_views" if finds_digits else "one_view"
     confidence = args.confidence or args.model.with_name("confidence.json")
-    predictor = Predictor(load_network(args.model), dataset, read_unsure_below(confidence, views), views)
+    network = load_network(args.model, classes=len(dataset.classes))
+    predictor = Predictor(network, dataset, read_unsure_below(confidence, views), views)
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
         sys.exit(0 if all_read else 1)

@@ -41,7 +41,7 @@ def test_images_with_channels_first_are_read_with_channels_last(tmp_path: Path) 
         (
             np.zeros((2, 3, 9, 9)),
             "channels_last",
-            r"with at most 4 channels \(prepare.*channels_last",
+            r"with at most 4 channels \(prepare.*= channels_last; channels_first if these come first",
         ),
         (
             np.zeros((2, 9, 9, 3)),
@@ -60,9 +60,10 @@ def test_images_of_another_shape_or_type_are_refused(
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
-def test_pixels_that_are_negative_or_not_finite_are_refused_with_their_rows(bad: float) -> None:
-    with pytest.raises(InputError, match=r"x: pixels from .* in images 0 to 2, must be finite and at least 0"):
-        largest_pixel(np.where(IMAGES == 7, bad, IMAGES), "x")
+def test_pixels_that_are_negative_or_not_finite_are_refused_with_the_first_image(bad: float) -> None:
+    with pytest.raises(InputError, match=rf"x: image 1 has a pixel of {bad}; must be finite and at least 0") as refused:
+        largest_pixel(np.where((IMAGES > 19) & (IMAGES % 20 == 7), bad, IMAGES), "x")
+    assert ("must be shifted" in str(refused.value)) == (bad < 0)
     assert largest_pixel(IMAGES, "x") == 59
 
 

@@ -231,7 +231,7 @@ def test_labels_sorted_by_class_are_noted_with_what_the_last_rows_hold(tmp_path:
         look = looked(images, {**labels, "train": order}, tmp_path, 10)
         assert look.notes == [
             "the training labels are sorted by class: the last 5% of the rows hold 1 of 10 classes; "
-            "train.validation_rows = stratified validates on all"
+            "to validate on all, train.validation_rows must be stratified"
         ]
         assert look.warnings == []  # which may be errors: this has an answer
 

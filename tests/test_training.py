@@ -107,6 +107,11 @@ def test_a_split_that_leaves_a_side_empty_is_refused_by_name(n: int, split: floa
         split_rows(np.ones((n, 2), np.float32), split, "last")
 
 
+def test_a_shift_that_moves_images_out_of_sight_is_refused() -> None:
+    with pytest.raises(InputError, match="shift = 12: must be less than the shorter side of the images, 12x12"):
+        Training(network(), IMAGES, LABELS, **TRAINING, augmentation=Augmentation(shift=12))
+
+
 def test_validation_rows_that_hold_few_classes_are_warned_of() -> None:
     by_class = one_hot_labels([0] * 50 + [1] * 50 + [2] * 50 + [3] * 50)
     rows = split_rows(by_class, 0.05, "last")[1]
@@ -394,11 +399,18 @@ def test_images_of_any_size_and_channels_have_a_network_in_either_layout(shape: 
     assert np.isfinite(predict_probabilities(forward_function(first), images)).all()
 
 
-def test_a_convolution_pools_as_long_as_its_window_and_the_pooling_fit() -> None:
+def test_a_convolution_pools_as_long_as_its_window_and_the_pooling_fit_and_is_warned_of_when_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     names = [
         layer.name for layer in build_network((12, 12, 1), "channels_last", 3, **{**MODEL, "filters": [4] * 4}).layers
     ]
     assert names[:6] == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_3", "conv_4"]
+    warnings = capsys.readouterr().err.splitlines()
+    assert [warning.split(":")[1] for warning in warnings] == [
+        f" model.kernel_size = 3 and model.pool_size = 2 do not fit into the 1 pixels that {name} gets"
+        for name in ("conv_3", "conv_4")
+    ]
 
 
 @pytest.fixture

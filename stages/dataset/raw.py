@@ -56,6 +56,7 @@ def open_images(path: Path, image_data_format: str) -> Array:
     """
     images = open_rows(path)
     shape, first = images.shape, image_data_format == "channels_first"
+    other = "channels_last" if first else "channels_first"
     axes = "(n, channels, rows, cols)" if first else "(n, rows, cols) or (n, rows, cols, channels)"
     if len(shape) != 4 and (first or len(shape) != 3):
         raise InputError(f"{path}: shape {shape}, must be {axes} (prepare.raw_image_data_format = {image_data_format})")
@@ -64,7 +65,8 @@ def open_images(path: Path, image_data_format: str) -> Array:
     if len(shape) == 4 and shape[1 if first else 3] > MOST_CHANNELS:
         raise InputError(
             f"{path}: shape {shape}, must be {axes} with at most {MOST_CHANNELS} channels "
-            f"(prepare.raw_image_data_format = {image_data_format})"
+            f"(prepare.raw_image_data_format = {image_data_format}; {other} if these come "
+            f"{'last' if first else 'first'})"
         )
     if images.dtype.kind not in "iuf":
         raise InputError(f"{path}: dtype {images.dtype}, must be an integer or float type")

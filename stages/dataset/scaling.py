@@ -24,10 +24,13 @@ def largest_pixel(images: Array, name: str) -> float:
         pixels = images[chunk]
         low, high = pixels.min(), pixels.max()
         if not (low >= 0 and high < np.inf):  # so that NaN fails, too
-            last = chunk.start + len(pixels) - 1
+            pixels = pixels.reshape(len(pixels), -1)
+            bad = ~((pixels >= 0) & (pixels < np.inf))
+            row = int(bad.any(axis=1).argmax())
+            value = pixels[row, bad[row]][0]
+            hint = " (images of -1..1 must be shifted first)" if value < 0 else ""
             raise InputError(
-                f"{name}: pixels from {low} to {high} in images {chunk.start} to {last}, must be finite and at least 0 "
-                "(images of -1..1 must be shifted first)"
+                f"{name}: image {chunk.start + row} has a pixel of {value}; must be finite and at least 0{hint}"
             )
         largest = max(largest, float(high))
     return largest

@@ -91,7 +91,7 @@ def order_notes(labels: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any
     tail = labels[n - max(1, round(TAIL * n)) :]
     return [
         f"the training labels {order}: the last {TAIL:.0%} of the rows hold {len(np.unique(tail)):,} of "
-        f"{occurring:,} classes; train.validation_rows = stratified validates on all"
+        f"{occurring:,} classes; to validate on all, train.validation_rows must be stratified"
     ]
 
 

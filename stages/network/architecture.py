@@ -1,5 +1,6 @@
 """The architecture: the classic Keras CNN with two convolutions, as a stock Sequential that anyone can load."""
 
+import sys
 from collections.abc import Sequence
 
 import keras
@@ -23,7 +24,7 @@ def build_network(
     only, and to the same weights.
 
     Images of any size will do: a convolution whose window and pooling no longer fit into what is left of the image
-    keeps its size instead (padding "same"), and has no pooling.
+    keeps its size instead (padding "same"), and has no pooling, with a warning on stderr.
 
     Args:
         input_shape: of one prepared image, (rows, cols, channels) or (channels, rows, cols).
@@ -43,6 +44,12 @@ def build_network(
         if fits:
             network.add(layers.MaxPooling2D(pool_size, name=f"pool_{number}"))
             size = (size - kernel_size + 1) // pool_size
+        else:
+            print(
+                f"warning: model.kernel_size = {kernel_size} and model.pool_size = {pool_size} do not fit into the "
+                f"{size} pixels that conv_{number} gets: it keeps their number, without pooling",
+                file=sys.stderr,
+            )
     network.add(layers.Dropout(float(conv_dropout), name="conv_dropout"))
     network.add(layers.Flatten(name="flatten"))
     network.add(layers.Dense(dense_units, activation="relu", name="dense"))

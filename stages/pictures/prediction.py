@@ -37,12 +37,7 @@ class Predictor:
         Args:
             unsure_below: a network that is less sure of an answer is unsure.
             views: those of a field that it looks at: see `predict_views`, which tells how sure it is.
-
-        Raises:
-            InputError: it has another number of classes.
         """
-        if network.output_shape[1] != len(dataset.classes):
-            raise InputError(f"the model has {network.output_shape[1]} classes, the data set {len(dataset.classes)}")
         first, second, third = network.input_shape[1:]
         self._image_data_format = dataset.image_data_format
         self._channels_first = dataset.image_data_format == "channels_first"

@@ -97,7 +97,9 @@ def _sets(tree: Tree) -> list[Path]:
     if train and tree.entries(train)[0]:
         others = [folder for folder in folders if folder not in (train, test) and any(_pictures(tree, folder))]
         if others:
-            raise InputError(f"{others[0]}: pictures beside train/; only test/ may be, or class folders alone")
+            raise InputError(
+                f"{others[0]}: pictures beside train/; only test/ may be (rename or move it), or class folders alone"
+            )
         return [train, test] if test else [train]
     if test and (train or tree.entries(test)[0]):
         lack = f"{train}: has no class folders" if train else f"{tree.root}: has test/, but no train/"

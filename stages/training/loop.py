@@ -67,9 +67,15 @@ class Training:
             cluster: the processes that share the work; all of them must make and run the same training.
 
         Raises:
-            InputError: the split leaves no row to train or to validate on, or the network has a layer that does not
-                train in shards, or not in those of several processes.
+            InputError: the split leaves no row to train or to validate on, augmentation shifts images out of sight, or
+                the network has a layer that does not train in shards, or not in those of several processes.
         """
+        sides = images.shape[1:3] if image_data_format == "channels_last" else images.shape[2:4]
+        if augmentation.shift >= min(sides):
+            raise InputError(
+                f"params.yaml: train.augmentation.shift = {augmentation.shift}: must be less than the shorter side of "
+                f"the images, {sides[0]}x{sides[1]}"
+            )
         self.network, self.images, self.labels = network, images, labels
         self.seed, self.batch_size = seed, batch_size
         self.learning_rate, self.schedule = float(learning_rate), schedule

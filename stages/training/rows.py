@@ -55,9 +55,10 @@ def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.
         labels: one-hot (n, classes), of all rows.
     """
     if len(validation_rows) < FEW:
+        rows = "1 validation row" if len(validation_rows) == 1 else f"{len(validation_rows)} validation rows"
         return (
-            f"only {len(validation_rows)} validation rows: val_accuracy says little; train.validation_split, a larger "
-            "share of the training images, takes more"
+            f"only {rows}: val_accuracy says little; train.validation_split, a larger share of the training images, "
+            "takes more"
         )
     held, occurring = (int(rows.any(axis=0).sum()) for rows in (labels[validation_rows], labels))
     if held >= min(occurring, len(validation_rows)) / 2:
