@@ -156,6 +156,25 @@ def test_make_restore_goes_back_to_the_commit_even_from_staged_results_and_half_
     assert project.digests() == reproduced.digests()
 
 
+def test_make_restore_removes_what_was_written_into_through_a_link_to_the_cache_for_the_next_run_to_make(
+    project: Project, reproduced: Project
+) -> None:
+    """As `model.save("models/cnn.h5")` does where root runs it, whom files that are read-only do not stop."""
+    digest = reproduced.digests()["models/cnn.h5"]
+    cached, model = project.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:], project.root / "models/cnn.h5"
+    model.unlink()
+    model.hardlink_to(cached)
+    cached.chmod(0o644)
+    cached.write_bytes(b"fine-tuned")
+    cached.chmod(0o444)
+    project.run("dvc", "checkout", "--force")
+    assert project.digests() != reproduced.digests()
+    restore = project.make("restore")
+    assert restore.returncode == 0 and f"brings it back: {cached}" in restore.stdout
+    assert project.reproduce() == ["train"]
+    assert project.digests() == reproduced.digests()
+
+
 def test_make_repro_shows_metrics_and_prediction_even_when_nothing_ran(project: Project) -> None:
     run = project.make("repro")
     assert run.returncode == 0, run.stderr
