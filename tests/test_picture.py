@@ -201,6 +201,15 @@ def test_a_page_half_in_shadow_is_not_taken_for_light_ink(tmp_path: Path) -> Non
     assert alike(field_of(digit, tmp_path / "a.png"), field_of(shaded, tmp_path / "b.png")) > 0.85
 
 
+@pytest.mark.parametrize("ink", [200, 210, 220])
+@pytest.mark.parametrize("name", STROKES)
+def test_pale_ink_on_white_is_the_digit_and_not_the_paper_that_it_encloses(tmp_path: Path, name: str, ink: int) -> None:
+    draw(name, 400, ink=ink, paper=255).save(tmp_path / "pale.png")
+    found = read(tmp_path / "pale.png")
+    assert alike(field_of(draw(name, 400), tmp_path / "dark.png"), found.fields[0]) > 0.85
+    assert found.warning in (None, "this may not be a digit")
+
+
 def test_a_digit_that_touches_the_border_is_found(tmp_path: Path) -> None:
     whole = draw("7 with a bar", 400)
     _, columns = np.nonzero(np.asarray(whole) < 128)

@@ -59,8 +59,10 @@ def find_digits(gray: Gray) -> Digits:
     gray = without_table(gray)
     likely, other = (gray, 1 - gray) if has_dark_ink(gray) else (1 - gray, gray)
     digits = find_dark_digits(likely)
-    if digits.warning == DOUBTFUL and (second := find_dark_digits(other)).warning is None:
-        return second
+    if digits.warning == DOUBTFUL:
+        second = find_dark_digits(other)
+        if second.warning is None and is_darker(other, second.numbers > 0):
+            return second
     return digits
 
 
@@ -85,6 +87,11 @@ def find_dark_digits(gray: Gray) -> Digits:
         numbers[box][own] = number
     ink = np.where(ndimage.binary_dilation(inside, EIGHT), 1, ink).astype(np.float32)
     return Digits(ink, numbers, warning)
+
+
+def is_darker(gray: Gray, mask: Mask) -> bool:
+    """Whether a region is darker than the rest, not in proportion: near black, paper would differ from itself a lot."""
+    return bool(np.median(gray[mask]) + LEAST_CONTRAST < np.median(gray[~mask]))
 
 
 def inside_outline(mask: Mask) -> Mask:
