@@ -356,6 +356,17 @@ def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project, 
     assert "beside no base: there is no earlier commit" in report_of(copy)
 
 
+def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project) -> None:
+    def differences() -> list[str]:
+        section = report_of(copy, "HEAD~1").partition("## Validation rows")[2].partition("##")[0]
+        return [line.split("|")[4].strip() for line in section.splitlines() if line.startswith("| val")]
+
+    assert any(differences())
+    lock = copy.root / "dvc.lock"
+    lock.write_text(lock.read_text().replace("validation_split: 0.1", "validation_split: 0.2"))
+    assert not any(differences())
+
+
 def gate(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     return project.run("python", "-m", "stages.gate", *arguments)
 

@@ -28,6 +28,10 @@ from stages.figures.tables import parse_table
 from stages.running.process import InputError
 
 DATA, CLASSES = "metrics/data.json", "metrics/classes.csv"
+VALIDATION_ROWS = {  # inputs of train that tell which rows validate
+    *("data/prepared/x_train.npy", "data/prepared/y_train.npy"),
+    *("train.validation_split", "train.validation_rows"),
+}
 ENDS = ("_low", "_high")  # of an interval
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
@@ -93,11 +97,14 @@ def collect(base: Revision | None, missing: str) -> dict[str, Any]:
     changes = ("changed_params", "changed_packages", "changed_stages", "stale", "no_comparison")
     test, train, data = (_numbers(base, now, path) for path in ("metrics/test.json", "metrics/train.json", DATA))
     same_test_set = context["comparison"] is not None
+    same_rows = not any(
+        stage.name == "train" and VALIDATION_ROWS & {*stage.inputs} for stage in context["changed_stages"]
+    )
     counts = [row for row in _rows(data) if row.difference or " classes " not in row.name]
     recalls = _recalls(base, now) if same_test_set and base else []
     return context | {
         "changed": any(context[name] for name in changes),
-        "metrics": {"Test set": _rows(test, same_test_set), "Validation rows": _rows(train)},
+        "metrics": {"Test set": _rows(test, same_test_set), "Validation rows": _rows(train, same_rows)},
         "recalls": recalls,
         "data": counts[:MOST_ROWS],
     }
