@@ -30,8 +30,10 @@ def picture(text: str) -> Path:
     """The argument `text` as a path. An empty one, of a script's unset variable, is not the current folder.
 
     Raises:
-        InputError: it is empty.
+        InputError: it is empty, or a URL.
     """
+    if "://" in text:
+        raise InputError(f"{text}: is an address; must be a file or folder on this machine")
     if not text:
         raise InputError("an empty name was given; must be a picture file or a folder of them")
     return Path(text)

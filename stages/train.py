@@ -65,7 +65,7 @@ def main() -> None:
     params = read_params()
     cluster = cluster_from_environment(params["train.shards"], args.patience)
     if cluster.leads:
-        check_writable(args.model, args.confidence, args.metrics, args.history, args.resume)
+        check_writable(args.model, args.confidence, args.metrics, args.history, args.resume / "state.npz")
     join = cluster.join if cluster.size > 1 else None
     with cluster.watched():
         start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"], join)

@@ -167,11 +167,13 @@ def test_control_characters_in_a_name_are_escaped_lest_they_break_the_line_or_co
     assert run.returncode == 0 and run.stdout.startswith("data/g\\nh.npz: ") and run.stdout.count("\n") == 1
 
 
-def test_an_empty_name_is_refused_and_not_taken_for_the_current_folder(project: Project) -> None:
+def test_an_empty_name_or_an_address_is_refused_and_not_taken_for_a_path(project: Project) -> None:
     run = project.run("python", "-m", "stages.predict_sample", "")
     assert run.returncode == 1 and run.stdout == ""
     line = "predict_sample: an empty name was given; must be a picture file or a folder of them"
     assert [ours for ours in run.stderr.splitlines() if not ours.startswith("environment: ")] == [line]
+    run = project.run("python", "-m", "stages.predict_sample", "https://a/b.png")
+    assert run.stderr.endswith("https://a/b.png: is an address; must be a file or folder on this machine\n")
 
 
 def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Project) -> None:

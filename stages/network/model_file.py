@@ -69,7 +69,9 @@ def read_unsure_below(path: Path, views: str) -> float:
     try:
         below = json.loads(path.read_text(encoding="utf-8"))["unsure_below"][views]
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; train writes it beside the model that it is of") from error
+        raise InputError(
+            f"{path}: no such file; train writes it beside the model that it is of (--confidence names another)"
+        ) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: has no unsure_below.{views}; must be what train wrote beside the model") from error
     if type(below) not in (int, float) or not 0 <= below <= 1:

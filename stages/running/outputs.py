@@ -74,12 +74,14 @@ def check_writable(*paths: Path) -> None:
     """Refuse a place where nothing can be written before work goes into what belongs there.
 
     Raises:
-        InputError: the folder of one of `paths`, or the nearest above it that there is, cannot be written, or two of
-            `paths` are the same.
+        InputError: one of `paths` is a folder, or its own folder, or the nearest above it that there is, cannot be
+            written, or two of `paths` are the same.
     """
     for path in paths:
         if paths.count(path) > 1:
             raise InputError(f"{path}: given for two outputs; must be one's own")
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; must be a file to write")
         folder = next(folder for folder in path.parents if folder.exists())
         if not os.access(folder, os.W_OK | os.X_OK):
             raise InputError(f"{folder.absolute()}: cannot be written; must be, for {path}")
