@@ -12,9 +12,9 @@ COMMIT = git rev-parse --quiet --verify --end-of-options
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 # The stages that a failed run has not got to: their results stay, of the inputs before.
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
-# Files of DVC's cache that a program wrote into through a link, as root's can: DVC takes them for what they were.
-DAMAGED = sed -n 's/^ *md5: \([0-9a-f]\{2\}\)\([0-9a-f]*\)$$/\1\2  \1\/\2/p' dvc.lock | sort -u | \
-  (cd "$$(dvc cache dir)/files/md5" 2>/dev/null && md5sum -c 2>/dev/null | sed -n "s|\(.*\): FAILED$$|$$PWD/\1|p")
+# The files of the last commit in DVC's cache, as md5sum checks them. A program that root runs can write into them
+# through the links in the working tree, and DVC goes on taking them for what they were.
+CACHED = sed -n 's/^ *md5: \([0-9a-f]\{2\}\)\([0-9a-f]*\)$$/\1\2  \1\/\2/p' dvc.lock | sort -u
 INSTALLED := .venv/.installed
 
 .PHONY: help install repro handwriting report test lint ci verify bench bench-scale cost-model restore lock clean
@@ -103,9 +103,11 @@ restore:  ## bring back the results of the last commit after a failed run
 	@command -v dvc >/dev/null || $(MAKE) install
 	@$(UNLOCK)
 	@git restore --source=HEAD --staged --worktree dvc.lock metrics
-	@$(DAMAGED) | while read -r file; do \
-	  find data models metrics -samefile "$$file" -print -exec rm -f {} \; ; rm -f "$$file"; \
-	  echo "removed, for a program has written into it; \`dvc repro\` or \`dvc pull\` brings it back: $$file"; done
+	@cache=$$(dvc cache dir)/files/md5; \
+	$(CACHED) | (cd "$$cache" 2>/dev/null && md5sum -c 2>/dev/null) | sed -n 's/: FAILED$$//p' | while read -r file; do \
+	  find data models metrics -samefile "$$cache/$$file" -exec rm -f {} \;; rm -f "$$cache/$$file"; \
+	  echo "removed, for a program has written into it; \`dvc repro\` or \`dvc pull\` brings it back: $$cache/$$file"; \
+	done
 	@dvc checkout --force --allow-missing
 
 lock: install  ## resolve requirements*.txt anew into the two lock files
