@@ -313,6 +313,48 @@ def test_the_digits_of_a_number_are_those_that_they_are_alone_from_the_left(
         assert alike(field_of(draw(name), tmp_path / "b.png"), field) > 0.85, name
 
 
+@pytest.mark.parametrize("gap", [6, 25, 60])
+@pytest.mark.parametrize("width", [6, 14])
+def test_a_line_under_a_number_is_no_part_of_its_digits(tmp_path: Path, gap: int, width: int) -> None:
+    page = written(NUMBER, 60)
+    bottom = np.nonzero((np.asarray(page) < 100).any(axis=1))[0].max()
+    ImageDraw.Draw(page).rectangle((80, bottom + gap, page.width - 80, bottom + gap + width), 30)
+    page.save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.warning is None and len(found.fields) == len(NUMBER)
+    for name, field in zip(NUMBER, found.fields, strict=True):
+        assert alike(field_of(draw(name), tmp_path / "b.png"), field) > 0.85, name
+
+
+@pytest.mark.parametrize("blur", [2, 20])
+@pytest.mark.parametrize("shade", [0.4, 0.7])
+def test_digits_in_the_shade_of_a_sharp_edge_are_found_beside_those_in_the_light(
+    tmp_path: Path, shade: float, blur: float
+) -> None:
+    page = np.asarray(written(NUMBER, 60), float)
+    light = ndimage.gaussian_filter1d(np.where(np.arange(page.shape[1]) > page.shape[1] / 2, shade, 1), blur)
+    Image.fromarray((page * light).astype(np.uint8)).save(tmp_path / "a.png")
+    assert len(read(tmp_path / "a.png").fields) == len(NUMBER)
+
+
+@pytest.mark.parametrize("side", [(120, 0), (120, 120)])
+def test_a_table_with_a_grain_beside_the_sheet_is_left_out(tmp_path: Path, side: tuple[int, int]) -> None:
+    grain = 90 + 25 * np.sin(np.arange(800) / 7) + np.random.default_rng(0).normal(0, 5, (600, 800))
+    page = Image.fromarray(grain.clip(0, 255).astype(np.uint8))
+    page.paste(230, (*side, 800, 600))
+    page.paste(draw("5 in two strokes", 260), (300 + side[0] // 2, 170 + side[1] // 2))
+    assert alike(field_of(draw("5 in two strokes"), tmp_path / "a.png"), field_of(page, tmp_path / "b.png")) > 0.85
+
+
+@pytest.mark.parametrize("shape", ["ellipse", "rectangle"])
+def test_a_block_without_strokes_may_be_no_digit_but_a_bar_is_a_1(tmp_path: Path, shape: str) -> None:
+    for right, warning in ((110, None), (200, "this may not be a digit")):
+        page = Image.new("L", (500, 500), 230)
+        getattr(ImageDraw.Draw(page), shape)((80, 60, right, 240), 30)
+        page.save(tmp_path / "a.png")
+        assert read(tmp_path / "a.png").warning == warning
+
+
 def test_neighbouring_digits_are_marked_in_different_colours(tmp_path: Path) -> None:
     written(["1, very narrow"] * 3, 60).save(tmp_path / "a.png")
     found = read(tmp_path / "a.png").steps["found"]

@@ -38,6 +38,10 @@ FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that h
 LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # threshold below which nothing was written, or hardly (a pencil has 0.15)
 AROUND, ONE_SIDE = 0.008, 0.3  # of the longer side, from ink to the paper beside it; of which so much may be as dark
 NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
+BLOCK, BROAD = (
+    0.7,
+    0.5,
+)  # share of its box, width by height, above which it is no stroke; MNIST's tests have 3 in 10,000
 LONG = 4  # times as long as wide: the inside of an outlined stroke is longer, the hole of a 0, 4, 6, 8 or 9 shorter
 
 
@@ -85,6 +89,8 @@ def find_dark_digits(gray: Gray) -> Digits:
     for number, box in enumerate(ndimage.find_objects(numbers), 1):
         inside[box] |= (own := inside_outline(numbers[box] == number))
         numbers[box][own] = number
+        if is_block(numbers[box] == number):
+            warning = warning or DOUBTFUL
     ink = np.where(ndimage.binary_dilation(inside, EIGHT), 1, ink).astype(np.float32)
     return Digits(ink, numbers, warning)
 
@@ -92,6 +98,11 @@ def find_dark_digits(gray: Gray) -> Digits:
 def is_darker(gray: Gray, mask: Mask) -> bool:
     """Whether a region is darker than the rest, not in proportion: near black, paper would differ from itself a lot."""
     return bool(np.median(gray[mask]) + LEAST_CONTRAST < np.median(gray[~mask]))
+
+
+def is_block(mask: Mask) -> bool:
+    """Whether a digit's box is so full, and no 1, that there are no strokes in it."""
+    return bool(mask.mean() > BLOCK and mask.shape[1] > BROAD * mask.shape[0])
 
 
 def inside_outline(mask: Mask) -> Mask:

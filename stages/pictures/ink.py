@@ -22,6 +22,7 @@ DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not co
 FINE, GRAIN = 0.0012, 0.007  # of the longer side: averaged over, half width; finer than any pen; as coarse as noise
 OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
 LIGHT = 0.4  # of the ink across the other strokes: ruled lines are thinner or paler than so
+SHADED = 0.7  # of the sheet's darkest ink: paper in the shade has 0.9 and more, a grained table 0.5
 RECTANGULAR = 0.85  # share of the smallest rectangle around it; a fat 0, an ellipse, has 0.79
 
 
@@ -78,7 +79,7 @@ def without_table(gray: Gray) -> Gray:
     """
     small = thumbnail(gray, THUMBNAIL)
     level = dividing_level(small, float(small.mean(dtype=np.float64)))
-    for side in (small > level, small <= level):
+    for side, lightness in ((small > level, small), (small <= level, 1 - small)):
         if not side.any() or side.all():
             continue
         labels, _ = ndimage.label(side)
@@ -93,12 +94,24 @@ def without_table(gray: Gray) -> Gray:
             and rectangularity(sheet) > RECTANGULAR
             and 0.003 < ink < 0.2
             and np.median(ndimage.morphological_gradient(small, size=(5, 5))[rim]) > 0.6 * step  # light fades slowly
+            and not is_in_light(lightness, sheet)
         ):
             inside = resize(
                 ndimage.binary_erosion(sheet, EIGHT, 2).astype(np.float32), gray.shape, Image.Resampling.NEAREST
             )
             return np.where(inside > 0.5, gray, np.median(gray[inside > 0.5])).astype(np.float32)
     return gray
+
+
+def is_in_light(gray: Gray, sheet: Mask) -> bool:
+    """Whether what surrounds a sheet has ink as dark as the sheet itself: it is paper too, in the shade."""
+    darkest = []
+    for part in (sheet, ~sheet):
+        alone = np.where(part, gray, np.median(gray[part])).astype(np.float32)
+        inner = ndimage.binary_erosion(part, EIGHT, 2, border_value=1)
+        ink = 1 - over_background(alone, WIDEST * THUMBNAIL, beyond=True)
+        darkest.append(float(np.percentile(ink[inner], DARKEST)) if inner.any() else 0)
+    return darkest[1] > SHADED * darkest[0]
 
 
 def rectangularity(region: Mask) -> float:

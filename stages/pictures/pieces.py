@@ -27,7 +27,8 @@ MOST = 20  # digits: more are no number that a person photographs
 SMALLEST, SMALLEST_AT_EDGE = 0.04, 0.15  # of the picture's longer side: what is smaller is dirt, or the end of a line
 HOLES = 20  # more of them than a digit's strokes enclose, some pinholes allowed: paper grain, a grid
 SHARE = 0.3  # of all ink: a digit has more, or the paper's grain is what was found
-AT_EDGE = 0.1  # weight of what touches the picture's edge: a digit may, but paper edges and fingers do so more often
+FLAT = 3  # times as wide as high: a line under a number rather than a digit
+LIGHT = 0.1  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
 
 DOUBTFUL = "this may not be a digit"
 SEVERAL = "several separate glyphs"
@@ -44,7 +45,8 @@ def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
     mass = np.bincount(labels[strong], minlength=count + 1)[1:]
     height, width = written.shape
     inside = np.array([ys.start > 0 and xs.start > 0 and ys.stop < height and xs.stop < width for ys, xs in boxes])
-    weight = mass * np.where(inside, 1, AT_EDGE)
+    flat = np.array([length(xs) > FLAT * length(ys) for ys, xs in boxes])
+    weight = mass * np.where(inside & ~flat, 1, LIGHT)
     main = int(np.argmax(weight))
     size = max(length(side) for side in boxes[main])
     kept = mass >= SPECK * mass[main]
@@ -72,7 +74,9 @@ def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
     scattered = warning is None and mass[np.concatenate(row)].sum() < SHARE * mass.sum()
     number = np.zeros(count + 1, np.uint8)
     for k in np.flatnonzero(np.isin(cluster, cluster[[digit[0] for digit in row]])):
-        number[k + 1] = 1 + np.argmax([shared(boxes[k], around(boxes, digit), 1) for digit in row])
+        above = [shared(boxes[k], around(boxes, digit), 1) for digit in row]
+        if is_tall([int(k)]) or sum(share >= ALIKE for share in above) < 2:  # or else it is a line under them
+            number[k + 1] = 1 + np.argmax(above)
     numbers = number[labels]
     least = SMALLEST if inside[main] else SMALLEST_AT_EDGE
     if size < least * max(written.shape) or scattered or ndimage.label(numbers == 0)[1] > HOLES * len(row):
