@@ -332,7 +332,7 @@ def test_digits_in_the_shade_of_a_sharp_edge_are_found_beside_those_in_the_light
     tmp_path: Path, shade: float, blur: float
 ) -> None:
     page = np.asarray(written(NUMBER, 60), float)
-    light = ndimage.gaussian_filter1d(np.where(np.arange(page.shape[1]) > page.shape[1] / 2, shade, 1), blur)
+    light = ndimage.gaussian_filter1d(np.where(np.arange(page.shape[1]) > 0.4 * page.shape[1], shade, 1), blur)
     Image.fromarray((page * light).astype(np.uint8)).save(tmp_path / "a.png")
     assert len(read(tmp_path / "a.png").fields) == len(NUMBER)
 
