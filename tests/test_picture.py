@@ -326,6 +326,15 @@ def test_a_line_under_a_number_is_no_part_of_its_digits(tmp_path: Path, gap: int
         assert alike(field_of(draw(name), tmp_path / "b.png"), field) > 0.85, name
 
 
+@pytest.mark.parametrize("name", ["1, very narrow", "open 4", "7 with a bar", "5 in two strokes"])
+def test_a_digit_in_a_ring_may_be_no_digit(tmp_path: Path, name: str) -> None:
+    page = Image.new("L", (600, 600), 230)
+    page.paste(draw(name, 300), (150, 150))
+    ImageDraw.Draw(page).ellipse((90, 90, 510, 510), outline=30, width=8)
+    page.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").warning is not None
+
+
 @pytest.mark.parametrize("blur", [2, 20])
 @pytest.mark.parametrize("shade", [0.4, 0.7])
 def test_digits_in_the_shade_of_a_sharp_edge_are_found_beside_those_in_the_light(
