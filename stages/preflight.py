@@ -1,4 +1,4 @@
-"""Checked before anything works: params.yaml as a whole, the data source, and that the packages are the locked ones.
+"""Checked before anything works: params.yaml as a whole, the files it names, and that the packages are the locked ones.
 
     python -m stages.preflight
 
@@ -64,15 +64,32 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
     place = in_project(source).resolve()
     ours = {entry: in_project(entry).resolve() for entry in entries if entry != "${data.source}"}
     shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
-    if "://" in source:
-        problem = "is an address; must be a file or folder on this machine (`dvc get-url` fetches one)"
-    elif shared:
+    if shared and not is_address(source):
         problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
-    elif not place.exists():
+        return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+    return file_problems("data.source", source)
+
+
+def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
+    """Say why DVC cannot take `sample` as predict.input: one line, or none. What a stage of dvc.yaml makes, it can."""
+    made = [in_project(out).resolve() for stage in stages.values() for out in outputs(stage)]
+    return [] if in_project(sample).resolve() in made else file_problems("predict.input", sample)
+
+
+def file_problems(key: str, name: str) -> list[str]:
+    """Say that `name`, the value of `key`, is no file or folder here: one line, or none."""
+    if is_address(name):
+        problem = "is an address; must be a file or folder on this machine (`dvc get-url` fetches one)"
+    elif not in_project(name).exists():
         problem = "no such file or folder"
     else:
         return []
-    return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+    return [f"{PARAMS_FILE}: {key} = {shown(name)}: {problem}"]
+
+
+def is_address(name: str) -> bool:
+    """Whether a name of data is a URL, which DVC takes as such."""
+    return "://" in name
 
 
 def outputs(stage: Mapping[str, Any]) -> list[str]:
@@ -113,8 +130,8 @@ def package_problems(lock: str) -> list[str]:
 
 def main() -> None:
     """Run the check."""
-    parser = argparse.ArgumentParser(description="Check params.yaml, the data source and the packages.")
-    parser.add_argument("--no-source", action="store_true", help="leave out the data source, which ingest alone needs")
+    parser = argparse.ArgumentParser(description="Check params.yaml, the files it names and the packages.")
+    parser.add_argument("--no-files", action="store_true", help="leave out the files, which not every stage needs")
     args = parser.parse_args()
     lock = in_project(LOCK_FILE)
     if not lock.is_file():
@@ -123,8 +140,9 @@ def main() -> None:
     if not problems:  # or the parser of params.yaml may be among what is missing
         params = flatten(load(in_project(PARAMS_FILE)))
         problems = params_problems(params)
-    if not problems and not args.no_source:
-        problems = source_problems(params["data.source"], load(in_project(PIPELINE_FILE))["stages"])
+    if not problems and not args.no_files:
+        stages = load(in_project(PIPELINE_FILE))["stages"]
+        problems = source_problems(params["data.source"], stages) + sample_problems(params["predict.input"], stages)
     if problems:
         raise InputError(*problems)
 

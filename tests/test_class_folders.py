@@ -359,7 +359,7 @@ def test_links_that_lead_round_in_circles_end_the_run(pets: Path, tmp_path: Path
         (["train/cat/a.png", "test/dog/a.png"], r"pets: classes without a training picture: dog"),
         (["train/cat/a.png", "test/a.png"], r"pets/test: no picture in a class folder such as test/cat/1\.png"),
         (["a\nb/a.png"], r"pets: the class folder 'a\\nb': must be UTF-8, without line breaks, to be a label"),
-        (["cat/a.png"], r"pets: too few pictures; must be some for the training and the test"),
+        (["cat/a.png"], r"pets: 1 pictures, of which 1 for the training and 0 for the test; must be some for each"),
         (["a.png"], r"pets: no data found: .*; there is a\.png"),
     ],
 )

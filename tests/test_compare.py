@@ -367,6 +367,19 @@ def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project) -> N
     assert not any(differences())
 
 
+def test_classes_that_the_base_had_not_are_shown_with_their_counts(copy: Project) -> None:
+    def counts() -> list[str]:
+        section = report_of(copy, "HEAD~1").partition("## Data")[2].partition("##")[0]
+        return [line for line in section.splitlines() if line.startswith("| train classes")]
+
+    assert counts() == []
+    data = copy.root / "metrics/data.json"
+    told = json.loads(data.read_text())
+    told["train"]["classes"] = {"cat": 7}
+    data.write_text(json.dumps(told))
+    assert counts()[0] == "| train classes cat | - | 7 |  |" and len(counts()) > 1
+
+
 def gate(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     return project.run("python", "-m", "stages.gate", *arguments)
 

@@ -138,7 +138,7 @@ def test_a_number_of_classes_enforces_it_and_names_given_are_what_classes_are_ca
 @pytest.mark.parametrize(
     ("labels", "classes", "given", "message"),
     [
-        ([0, 1, 10], 10, None, r"y: label 10 in row 2, must be a whole number in 0\.\.9"),
+        ([0, 1, 10], 10, None, r"y: label 10 in row 2, must be .* in 0\.\.9, below prepare\.classes"),
         ([0, -1], None, None, r"y: label -1 in row 1, must be a whole number in 0\.\.99999"),
         ([0.5, 1], None, None, "y: label 0.5 in row 0"),
         ([0, np.nan], None, None, "y: label nan in row 1"),

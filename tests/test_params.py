@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import parse_yaml  # type: ignore[import-untyped]
 
-from stages.preflight import RULES, package_problems, params_problems, source_problems
+from stages.preflight import RULES, package_problems, params_problems, sample_problems, source_problems
 from stages.running.params import Params, flatten, load
 from stages.running.process import InputError
 from tests.project import ROOT
@@ -86,6 +86,20 @@ def test_a_data_source_that_dvc_cannot_take_is_one_line_in_our_words(source: str
     (line,) = source_problems(source, load(ROOT / "dvc.yaml")["stages"])
     assert line.startswith(f"params.yaml: data.source = {source!r}: {problem}")
     assert source_problems("data/mnist.npz", load(ROOT / "dvc.yaml")["stages"]) == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "problem"),
+    [
+        ("nowhere.png", "no such file or folder"),
+        ("https://example.org/7.png", "is an address; must be a file or folder on this machine"),
+    ],
+)
+def test_a_sample_that_dvc_cannot_take_is_one_line_in_our_words(sample: str, problem: str) -> None:
+    stages = load(ROOT / "dvc.yaml")["stages"]
+    (line,) = sample_problems(sample, stages)
+    assert line.startswith(f"params.yaml: predict.input = {sample!r}: {problem}")
+    assert sample_problems("README.md", stages) == sample_problems("data/prepared/x_train.npy", stages) == []
 
 
 def test_contradictory_values_are_a_problem() -> None:

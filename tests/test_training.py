@@ -270,6 +270,17 @@ def test_a_model_whose_outputs_are_no_probabilities_is_refused(activation: str) 
         predict_probabilities(forward_function(model), IMAGES)
 
 
+def test_a_model_file_that_gives_no_probabilities_is_refused_by_its_name(tmp_path: Path) -> None:
+    logits = keras.Sequential([keras.layers.Input((12, 12, 1)), *network().layers[:-1]])
+    logits.set_weights([weight + np.float32(0.1) for weight in logits.get_weights()])
+    damaged = network()
+    damaged.set_weights([weight * np.float32(np.nan) for weight in damaged.get_weights()])
+    for model, problem in ((logits, "the model's outputs are no probabilities"), (damaged, "not finite")):
+        model.save(tmp_path / "mine.h5")
+        with pytest.raises(InputError, match=rf"mine\.h5: .*{problem}"):
+            load_network(tmp_path / "mine.h5")
+
+
 def test_two_of_a_hundred_right_answers_to_rows_as_other_hands_write_them_are_below_the_warning() -> None:
     model = network(conv_dropout=0.0)
     rows = np.tile(np.arange(50), 10)  # more than one batch

@@ -100,7 +100,7 @@ def collect(base: Revision | None, missing: str) -> dict[str, Any]:
     same_rows = not any(
         stage.name == "train" and VALIDATION_ROWS & {*stage.inputs} for stage in context["changed_stages"]
     )
-    counts = [row for row in _rows(data) if row.difference or " classes " not in row.name]
+    counts = [row for row in _rows(data) if " classes " not in row.name or (base and row.before != row.after)]
     recalls = _recalls(base, now) if same_test_set and base else []
     return context | {
         "changed": any(context[name] for name in changes),

@@ -73,7 +73,7 @@ def class_numbers(labels: Array, name: str, classes: Sequence[int] | Sequence[st
                 raise InputError(f"{name}: row {row}: one-hot labels must have a single 1, and 0 elsewhere")
             numbers[chunk] = rows.argmax(axis=1)
         else:
-            numbers[chunk] = _whole(rows, name, chunk.start, len(classes))
+            numbers[chunk] = _whole(rows, name, chunk.start, len(classes), ", below prepare.classes in params.yaml")
     return numbers
 
 
@@ -112,7 +112,7 @@ def _number_of_classes(labels: Mapping[str, Array]) -> int:
     return number
 
 
-def _whole(rows: NDArray[Any], name: str, start: int, classes: int) -> NDArray[Any]:
+def _whole(rows: NDArray[Any], name: str, start: int, classes: int, why: str = "") -> NDArray[Any]:
     """The labels of a chunk, (n,) or (n, 1), as whole numbers."""
     flat = rows.reshape(-1)
     if flat.dtype.kind == "f":
@@ -120,7 +120,9 @@ def _whole(rows: NDArray[Any], name: str, start: int, classes: int) -> NDArray[A
     wrong = ~((flat >= 0) & (flat < classes) & (np.floor(flat) == flat))
     if wrong.any():
         row = int(wrong.argmax())
-        raise InputError(f"{name}: label {flat[row]} in row {start + row}, must be a whole number in 0..{classes - 1}")
+        raise InputError(
+            f"{name}: label {flat[row]} in row {start + row}, must be a whole number in 0..{classes - 1}{why}"
+        )
     return flat.astype(np.int64)
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
 import keras
+import numpy as np
 from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what Model.save calls; that takes paths only
 
 from stages.arrays.prepared import MOST_CHANNELS
+from stages.network.inference import predict_probabilities
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
@@ -34,7 +36,8 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         input_shape, classes: of the images and labels that it is wanted for, if they are known.
 
     Raises:
-        InputError: the file is missing, truncated, not a Keras model, or for another input shape or number of classes.
+        InputError: the file is missing, truncated, not a Keras model, for another input shape or number of classes, or
+            what it gives are no probabilities.
     """
     if not path.is_file():
         raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; `dvc repro` trains it")
@@ -54,6 +57,10 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
     if classes is not None and told != (classes,):
         raise InputError(f"{path}: has {told[0]} classes, must have {classes}")
+    try:
+        predict_probabilities(lambda images: network(images, training=False), np.zeros((1, *taken), np.float32))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return network
 
 

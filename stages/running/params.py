@@ -115,7 +115,7 @@ def read_params() -> Params:
         SystemExit: the check failed and has said why on stderr.
     """
     sys.stdout.flush()
-    if subprocess.run([sys.executable, "-m", "stages.preflight", "--no-source"]).returncode != 0:
+    if subprocess.run([sys.executable, "-m", "stages.preflight", "--no-files"]).returncode != 0:
         sys.exit(1)
     return Params(flatten(load(in_project(PARAMS_FILE))))
 

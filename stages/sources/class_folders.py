@@ -56,7 +56,10 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
             else:
                 is_test = held_back(digests, labels, layout.classes, options.test_split)
             if len(set(is_test)) < 2:
-                raise InputError(f"{source}: too few pictures; must be some for the training and the test")
+                raise InputError(
+                    f"{source}: {len(is_test)} pictures, of which {len(is_test) - sum(is_test)} for the training and "
+                    f"{sum(is_test)} for the test; must be some for each"
+                )
             order = sorted(range(len(pictures)), key=lambda row: (digests[row], labels[row]))
             shape = size if channels == 1 else (*size, channels)
             counts = []
