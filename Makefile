@@ -102,10 +102,12 @@ cost-model: install  ## seconds an epoch on 1 to 64 machines, reckoned from what
 restore:  ## bring back the results of the last commit after a failed run
 	@command -v dvc >/dev/null || $(MAKE) install
 	@$(UNLOCK)
-	@git restore --source=HEAD --staged --worktree dvc.lock metrics
+	@git checkout --quiet HEAD -- dvc.lock metrics # unlike `git restore`, it leaves what was added since
+	@command -v md5sum >/dev/null || echo "make: no md5sum here: whether a program wrote into DVC's cache is not known" >&2
 	@cache=$$(dvc cache dir)/files/md5; \
-	$(CACHED) | (cd "$$cache" 2>/dev/null && md5sum -c 2>/dev/null) | sed -n 's/: FAILED$$//p' | while read -r file; do \
-	  find data models metrics -samefile "$$cache/$$file" -exec rm -f {} \;; rm -f "$$cache/$$file"; \
+	$(CACHED) | (cd "$$cache" 2>/dev/null && LC_ALL=C md5sum -c 2>/dev/null) | sed -n 's/: FAILED$$//p' | \
+	while read -r file; do \
+	  find -L data models metrics -samefile "$$cache/$$file" -exec rm -f {} \;; rm -f "$$cache/$$file"; \
 	  echo "removed, for a program has written into it; \`dvc repro\` or \`dvc pull\` brings it back: $$cache/$$file"; \
 	done
 	@dvc checkout --force --allow-missing

@@ -19,6 +19,7 @@ from stages.running.params import choice, file_name, read_params, whole
 from stages.running.process import InputError
 from stages.running.root import in_project
 
+MODEL, DATASET = "models/cnn.h5", "data/prepared/dataset.json"
 PARAMS = {
     "predict.input": file_name(),
     "predict.index": whole(0, 2**63 - 1),
@@ -44,11 +45,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
     parser.add_argument("pictures", nargs="*", type=picture, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
-    parser.add_argument("--model", type=Path, default=in_project("models/cnn.h5"), help=".h5 that train wrote")
+    model_file, dataset_file = in_project(MODEL), in_project(DATASET)
+    parser.add_argument("--model", type=Path, default=model_file, help=".h5 that train wrote")
     parser.add_argument(
         "--confidence", type=Path, help=".json that train wrote (default: confidence.json beside --model)"
     )
-    dataset_file = in_project("data/prepared/dataset.json")
     parser.add_argument("--dataset", type=Path, default=dataset_file, help=".json that prepare wrote: class names")
     stage = parser.add_argument_group("as a stage, without pictures")
     stage.add_argument("--labels", type=Path, help=".npy, the one-hot labels of the test images")
@@ -65,11 +66,14 @@ def main() -> None:
     from stages.network.model_file import load_network, read_unsure_below
     from stages.pictures.figure import draw_prediction
     from stages.pictures.prediction import Predictor, predict_pictures
+    from stages.pictures.provenance import check_same_run
     from stages.pictures.sample import read_sample
     from stages.running.outputs import replacing_all, write_json
 
     source, index = Path(params["predict.input"]), params["predict.index"]
     preprocessing = params["predict.preprocessing"]
+    if args.pictures and (args.model, args.dataset) == (model_file, dataset_file):
+        check_same_run(MODEL, DATASET)
     dataset = read_dataset(args.dataset)
     finds_digits = preprocessing == "digit" and (bool(args.pictures) or source.suffix != ".npy")
     if finds_digits and not dataset.centred_glyphs:

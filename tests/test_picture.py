@@ -34,6 +34,7 @@ STROKES: dict[str, list[list[tuple[float, float]]]] = {
         ]
     ],
 }
+IN_PIECES = {"4 in two pieces": [[(0.4, 0.2), (0.3, 0.56), (0.5, 0.55)], [(0.62, 0.3), (0.6, 0.8)]]}
 
 
 def draw(name: str, size: int = 280, pen: float = 0.05, ink: int = 30, paper: int = 230) -> Image.Image:
@@ -41,7 +42,7 @@ def draw(name: str, size: int = 280, pen: float = 0.05, ink: int = 30, paper: in
     large = Image.new("L", (size * 2, size * 2), paper)
     canvas = ImageDraw.Draw(large)
     width = max(2, round(pen * size * 2))
-    for stroke in STROKES[name]:
+    for stroke in (STROKES | IN_PIECES)[name]:
         points = [(x * size * 2, y * size * 2) for x, y in stroke]
         canvas.line(points, ink, width, "curve")
         for x, y in points:
@@ -407,6 +408,21 @@ def test_the_pieces_of_a_broken_digit_are_one_digit(tmp_path: Path, by: str) -> 
     doubt = "several separate glyphs" if by in ("upright", "dotted") else None
     assert len(found.fields) == 1 and found.warning == doubt
     assert alike(field_of(whole, tmp_path / "b.png"), found.fields[0]) > 0.75
+
+
+@pytest.mark.parametrize("others", [[], ["7 with a bar"], ["1, very narrow", "off-centre 8"]])
+def test_two_pieces_that_make_a_digit_only_together_are_one_with_a_warning(tmp_path: Path, others: list[str]) -> None:
+    """As the 4 of many hands, whose bar ends before its upright."""
+    written(["4 in two pieces", *others], 60).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.warning == "two pieces are read as one digit" and len(found.fields) == 1 + len(others)
+    assert alike(field_of(draw("open 4"), tmp_path / "b.png"), found.fields[0]) > 0.6
+
+
+def test_narrow_digits_of_one_height_are_two_however_close(tmp_path: Path) -> None:
+    written(["1, very narrow", "1, very narrow", "7 with a bar", "open 4"], 8).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.warning is None and len(found.fields) == 4
 
 
 @pytest.mark.parametrize("gap", [30, 60])

@@ -14,6 +14,7 @@ from stages.pictures.figure import draw_prediction, side_by_side
 from stages.pictures.prediction import describe, in_words
 from stages.pictures.sample import Box, Sample
 from tests.project import Project
+from tests.test_process import our_lines
 
 FIELD = np.full((1, 28, 28), 0.5, np.float32)
 
@@ -92,6 +93,24 @@ def test_what_is_unsure_of_a_picture_by_all_views_and_of_a_test_image_by_one_com
     outputs = ("--prediction", "others/p.json", "--figure", "others/p.png")
     run = project.run(*predict, "--labels", "data/prepared/y_test.npy", *outputs)
     assert run.returncode == 0 and "Predict: " in run.stdout and "Warning" not in run.stdout, run.stderr
+
+
+def test_the_model_does_not_answer_with_names_of_other_data_that_were_prepared_since(
+    project: Project, pictures: Path
+) -> None:
+    predict = ("python", "-m", "stages.predict_sample", str(pictures / "seven.png"))
+    prepared = project.root / "data/prepared/dataset.json"
+    dataset = json.loads(prepared.read_text())
+    prepared.unlink()  # or DVC's cache would be written into
+    prepared.write_text(json.dumps({**dataset, "classes": list("abcdefghij")}))
+    run = project.run(*predict)
+    assert run.returncode == 1 and run.stdout == ""
+    assert our_lines(run.stderr) == [
+        "predict_sample: data/prepared/dataset.json: of other data than models/cnn.h5 was trained on; `dvc repro` "
+        "trains it anew"
+    ]
+    (project.root / "dvc.lock").unlink()
+    assert project.run(*predict).returncode == 0
 
 
 @pytest.mark.slow

@@ -22,6 +22,8 @@ SPECK = 0.02  # of the digit's ink: smaller pieces are dirt
 TALL, HEAVY = 0.5, 0.05  # of the main digit's size and of its ink: what has less is no digit of its own
 ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
 CLOSE = 0.1  # of the height: what is no wider than high and nearer may be one digit, broken
+NARROW = 0.8  # of the height: two digits are wider together, unless there is a 1
+UNEVEN = 0.85  # of the higher one's height: the digits of a number differ less
 LEADING = 0.15  # of a piece's height: tall pieces farther above one another may be digits of two lines
 MOST = 20  # digits: more are no number that a person photographs
 SMALLEST, SMALLEST_AT_EDGE = 0.04, 0.15  # of the picture's longer side: what is smaller is dirt, or the end of a line
@@ -32,6 +34,7 @@ LIGHT = 0.1  # weight of what is flat or touches the picture's edge: a digit may
 
 DOUBTFUL = "this may not be a digit"
 SEVERAL = "several separate glyphs"
+BROKEN = "two pieces are read as one digit"
 
 
 def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
@@ -66,7 +69,7 @@ def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
         tall = [k for k in members if is_tall([k])]
         row += above_one_another(boxes, tall) if tall else [members] if is_tall(members) else []
     row.sort(key=lambda digit: around(boxes, digit)[1].start)
-    warning = None
+    row, warning = mended(boxes, row)
     if not is_row([around(boxes, digit) for digit in row]):
         row, warning = [[main]], SEVERAL
     elif any(are_lines(boxes, [k for k in digit if is_tall([k])]) for digit in row):
@@ -93,6 +96,32 @@ def above_one_another(boxes: Sequence[Box], pieces: Sequence[int]) -> list[list[
         else:
             groups.append([k])
     return groups
+
+
+def mended(boxes: Sequence[Box], row: Sequence[list[int]]) -> tuple[list[list[int]], str | None]:
+    """Join neighbours that may be one digit, broken, and warn of them: the 4 of many hands has a bar that ends early.
+
+    They are as near as the strokes of a digit, of two heights, in one line, and together no wider than a digit.
+    """
+    whole: list[list[int]] = []
+    for digit in row:
+        if whole and is_broken(*(around(boxes, part) for part in (whole[-1], digit))):
+            whole[-1] = whole[-1] + digit
+        else:
+            whole.append(digit)
+    return whole, BROKEN if len(whole) < len(row) else None
+
+
+def is_broken(left: Box, right: Box) -> bool:
+    """Whether two neighbours may be one digit: see `mended`."""
+    tall, wide = (length(side) for side in around([left, right], [0, 1]))
+    lower, higher = sorted(length(ys) for ys, _ in (left, right))
+    return (
+        right[1].start - left[1].stop <= CLOSE * tall
+        and wide <= NARROW * tall
+        and lower < UNEVEN * higher
+        and shared(left, right, 0) >= ALIKE
+    )
 
 
 def is_row(digits: Sequence[Box]) -> bool:
