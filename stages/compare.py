@@ -15,7 +15,7 @@ from stages.running import process
 def main() -> None:
     """Compare as the command line says."""
     parser = argparse.ArgumentParser(description="Tell whether the model of B is better than that of A.")
-    parser.add_argument("a", metavar="A", help="a commit: its branch, tag, SHA, or such as HEAD~1")
+    parser.add_argument("a", metavar="A", help="a commit: its branch, tag, SHA or such as HEAD~1; or an experiment")
     parser.add_argument("b", metavar="B", nargs="?", help="another; without one, the working tree")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--md", action="store_true", help="as Markdown")

@@ -6,6 +6,7 @@ It can only stop a run, so no result depends on it and no stage declares it.
 """
 
 import argparse
+import os
 import re
 import reprlib
 import sys
@@ -40,10 +41,12 @@ def params_problems(values: Mapping[str, Any]) -> list[str]:
     problems = []
     for key in values.keys() - RULES.keys():
         close = get_close_matches(key, RULES, n=1)
+        if any(known.startswith(f"{key}.") for known in RULES):
+            problem = "must be a section with keys of its own"
+        else:
+            problem = "unknown key" + (f"; did you mean {close[0]}?" if close else "")
         name = key if key.isprintable() else repr(key)
-        problems.append(
-            f"{name} = {shown(values[key])}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
-        )
+        problems.append(f"{name} = {shown(values[key])}: {problem}")
     for key, rule in RULES.items():
         if key not in values:
             problems.append(f"{key}: missing; must be {rule.allowed}")
@@ -61,8 +64,8 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
         stages: those of dvc.yaml.
     """
     entries = [*stages["ingest"]["deps"], *(out for stage in stages.values() for out in outputs(stage))]
-    place = in_project(source).resolve()
-    ours = {entry: in_project(entry).resolve() for entry in entries if entry != "${data.source}"}
+    place = resolved(source)
+    ours = {entry: resolved(entry) for entry in entries if entry != "${data.source}"}
     shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
     if shared and not is_address(source):
         problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
@@ -72,19 +75,24 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
 
 def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
     """Say why DVC cannot take `sample` as predict.input: one line, or none. What a stage of dvc.yaml makes, it can."""
-    made = [in_project(out).resolve() for stage in stages.values() for out in outputs(stage)]
-    return [] if in_project(sample).resolve() in made else file_problems("predict.input", sample)
+    made = [resolved(out) for stage in stages.values() for out in outputs(stage)]
+    return [] if resolved(sample) in made else file_problems("predict.input", sample)
 
 
 def file_problems(key: str, name: str) -> list[str]:
     """Say that `name`, the value of `key`, is no file or folder here: one line, or none."""
     if is_address(name):
         problem = "is an address; must be a file or folder on this machine (`dvc get-url` fetches one)"
-    elif not in_project(name).exists():
+    elif not os.path.exists(in_project(name)):  # noqa: PTH110 - `Path.exists` raises on a name that is too long
         problem = "no such file or folder"
     else:
         return []
     return [f"{PARAMS_FILE}: {key} = {shown(name)}: {problem}"]
+
+
+def resolved(name: str) -> Path:
+    """A path from the project's root without links; `Path.resolve` raises where links lead to each other."""
+    return Path(os.path.realpath(in_project(name)))
 
 
 def is_address(name: str) -> bool:

@@ -44,6 +44,7 @@ def test_the_committed_file_has_no_problem() -> None:
         ("prepare.class_names", ["a", 1], "null or a list, each text"),
         ("data.source", "", "the path of a file or folder"),
         ("data.source", 5, "the path of a file or folder"),
+        ("data.source", "a\0b", "the path of a file or folder"),
         ("data.transposed", 1, "true or false"),
         ("data.test_split", 0, "a number greater than 0 and less than 1"),
         ("data.image_size", [28], "null or a list of 2, each a whole number from 1"),
@@ -70,6 +71,12 @@ def test_unknown_missing_and_wrong_come_together() -> None:
     ]
 
 
+def test_an_empty_section_is_named_as_one() -> None:
+    values = {key: value for key, value in GOOD.items() if not key.startswith("gate.")}
+    first, *_ = params_problems({**values, "gate": None})
+    assert first == "params.yaml: gate = None: must be a section with keys of its own"
+
+
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
@@ -80,12 +87,20 @@ def test_unknown_missing_and_wrong_come_together() -> None:
         ("data/raw", "is, holds or is part of data/raw/x_train.npy,"),
         (str(ROOT / "data/../models/cnn.h5"), "is, holds or is part of models/cnn.h5,"),
         (".", "is, holds or is part of requirements.lock,"),
+        ("x" * 300, "no such file or folder"),
     ],
 )
 def test_a_data_source_that_dvc_cannot_take_is_one_line_in_our_words(source: str, problem: str) -> None:
     (line,) = source_problems(source, load(ROOT / "dvc.yaml")["stages"])
-    assert line.startswith(f"params.yaml: data.source = {source!r}: {problem}")
+    assert line.startswith(f"params.yaml: data.source = '{source[:9]}") and f": {problem}" in line
     assert source_problems("data/mnist.npz", load(ROOT / "dvc.yaml")["stages"]) == []
+
+
+def test_a_data_source_of_links_that_lead_to_each_other_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for source in (tmp_path / "loop", tmp_path / "loop/x"):
+        (line,) = source_problems(str(source), load(ROOT / "dvc.yaml")["stages"])
+        assert line.endswith(": no such file or folder")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,20 @@
 """Any picture of a digit becomes what MNIST's authors would have made of it; any other file gets a clear line."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from scipy import ndimage
 
+from stages.pictures.digit import is_darker
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.process import InputError
+from tests.project import ROOT
 
 # Pen strokes on a unit square, x to the right and y down.
 STROKES: dict[str, list[list[tuple[float, float]]]] = {
@@ -348,11 +353,15 @@ def test_digits_in_the_shade_of_a_sharp_edge_are_found_beside_those_in_the_light
 
 
 @pytest.mark.parametrize("side", [(120, 0), (120, 120)])
-def test_a_table_with_a_grain_beside_the_sheet_is_left_out(tmp_path: Path, side: tuple[int, int]) -> None:
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_table_with_a_grain_beside_the_sheet_is_left_out(
+    tmp_path: Path, side: tuple[int, int], inverted: bool
+) -> None:
     grain = 90 + 25 * np.sin(np.arange(800) / 7) + np.random.default_rng(0).normal(0, 5, (600, 800))
     page = Image.fromarray(grain.clip(0, 255).astype(np.uint8))
     page.paste(230, (*side, 800, 600))
     page.paste(draw("5 in two strokes", 260), (300 + side[0] // 2, 170 + side[1] // 2))
+    page = ImageOps.invert(page) if inverted else page
     assert alike(field_of(draw("5 in two strokes"), tmp_path / "a.png"), field_of(page, tmp_path / "b.png")) > 0.85
 
 
@@ -363,6 +372,28 @@ def test_a_block_without_strokes_may_be_no_digit_but_a_bar_is_a_1(tmp_path: Path
         getattr(ImageDraw.Draw(page), shape)((80, 60, right, 240), 30)
         page.save(tmp_path / "a.png")
         assert read(tmp_path / "a.png").warning == warning
+
+
+def test_blocks_above_one_another_are_still_several_glyphs(tmp_path: Path) -> None:
+    page = Image.new("L", (300, 500), 230)
+    for top in (80, 260):
+        ImageDraw.Draw(page).ellipse((90, top, 210, top + 130), 30)
+    page.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").warning == "several separate glyphs"
+
+
+def test_a_speck_in_a_0_is_no_digit_in_a_ring(tmp_path: Path) -> None:
+    page = Image.new("L", (400, 400), 230)
+    ImageDraw.Draw(page).ellipse((120, 70, 280, 330), outline=30, width=20)
+    ImageDraw.Draw(page).ellipse((188, 188, 216, 216), 30)
+    page.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").warning is None
+
+
+def test_near_black_a_little_darker_is_not_darker() -> None:
+    mask = np.eye(9, dtype=bool)
+    for darker, lighter, expected in ((0.01, 0.04, False), (0.3, 0.33, False), (0.01, 0.06, True), (0.06, 0.01, False)):
+        assert is_darker(np.where(mask, darker, lighter).astype(np.float32), mask) is expected
 
 
 def test_neighbouring_digits_are_marked_in_different_colours(tmp_path: Path) -> None:
@@ -419,10 +450,16 @@ def test_two_pieces_that_make_a_digit_only_together_are_one_with_a_warning(tmp_p
     assert alike(field_of(draw("open 4"), tmp_path / "b.png"), found.fields[0]) > 0.6
 
 
-def test_narrow_digits_of_one_height_are_two_however_close(tmp_path: Path) -> None:
-    written(["1, very narrow", "1, very narrow", "7 with a bar", "open 4"], 8).save(tmp_path / "a.png")
+@pytest.mark.parametrize(
+    ("names", "least"),
+    [(["1, very narrow", "1, very narrow", "7 with a bar", "open 4"], 1), (["open 4", "7 with a bar"], 0.75)],
+)
+def test_narrow_digits_of_one_height_and_wide_ones_of_two_are_several_however_close(
+    tmp_path: Path, names: list[str], least: float
+) -> None:
+    written(names, 8, least=least).save(tmp_path / "a.png")
     found = read(tmp_path / "a.png")
-    assert found.warning is None and len(found.fields) == 4
+    assert found.warning is None and len(found.fields) == len(names)
 
 
 @pytest.mark.parametrize("gap", [30, 60])
@@ -469,8 +506,23 @@ def test_plain_preprocessing_keeps_the_colours_for_a_network_that_takes_them(tmp
     assert field.shape == (20, 10, 3) and np.allclose(field, (1, 128 / 255, 0), atol=1e-6)
     with pytest.raises(InputError, match=r"predict\.preprocessing = digit: .* must be plain for colour"):
         picture_sample(tmp_path / "a.png", (20, 10, 3), "digit")
-    with pytest.raises(InputError, match="the network takes 2 channels; must take 1 or 3"):
+    with pytest.raises(InputError, match=r"the network takes 2 channels, in the order of .*; must take 1 or 3"):
         picture_sample(tmp_path / "a.png", (20, 10, 2), "plain")
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="needs a user with limits")
+def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "d/in").mkdir(parents=True)
+    draw("7 with a bar").save(tmp_path / "d/a.png")
+    (tmp_path / "d/in").chmod(0)
+    code = "import sys, pathlib, stages.pictures.reading as r; r.find_pictures(pathlib.Path(sys.argv[1]))"
+    mortal = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    for folder in ("d", "d/in"):
+        command = [*mortal, sys.executable, "-c", code, folder]
+        ended = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        )
+        assert ended.stderr.endswith("InputError: d/in: permission denied\n")
 
 
 def bad_files(folder: Path) -> dict[str, bytes]:

@@ -90,6 +90,13 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_after_dvc_removed_other
     assert [entry.name for entry in small_disk.iterdir()] == ["out.npy"]
 
 
+def test_an_error_of_the_file_that_is_written_beside_names_the_output(tmp_path: Path) -> None:
+    for told, named in ((None, "out.npy"), ("beside", "out.npy"), (str(tmp_path / "other"), "other")):
+        with pytest.raises(PermissionError) as caught, replacing(tmp_path / "out.npy") as partial:
+            raise PermissionError(13, "Permission denied", str(partial) if told == "beside" else told)
+        assert caught.value.filename == str(tmp_path / named)
+
+
 def test_of_outputs_that_are_written_together_the_one_that_the_disk_had_no_room_for_is_named(small_disk: Path) -> None:
     first, second = small_disk / "a.npy", small_disk / "b.json"
     with pytest.raises(OSError, match="No space left") as caught, replacing_all(first, second) as (large, small):
@@ -178,7 +185,7 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
             "--curves c.png --confusion f.png --recall r.png --reliability b.png --gallery g.png",
             "h: no such file; `dvc repro` makes it",
         ),
-        ("predict_sample", "a.png --model nowhere.h5", "nowhere.h5: no such file; `dvc repro` trains it"),
+        ("predict_sample", "a.png --model nowhere.h5", "nowhere.h5: no such file; `dvc repro` trains models/cnn.h5"),
     ],
 )
 def test_every_stage_ends_bad_input_with_one_line_and_writes_nothing(

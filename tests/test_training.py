@@ -270,6 +270,12 @@ def test_a_model_whose_outputs_are_no_probabilities_is_refused(activation: str) 
         predict_probabilities(forward_function(model), IMAGES)
 
 
+@pytest.mark.parametrize("told", [[1.2, -0.2], [0.6, 0.45]])
+def test_answers_that_are_negative_or_whose_sum_is_not_1_are_no_probabilities(told: list[float]) -> None:
+    with pytest.raises(InputError, match="outputs are no probabilities"):
+        predict_probabilities(lambda images: tf.constant([told] * len(images), tf.float32), IMAGES)
+
+
 def test_a_model_file_that_gives_no_probabilities_is_refused_by_its_name(tmp_path: Path) -> None:
     logits = keras.Sequential([keras.layers.Input((12, 12, 1)), *network().layers[:-1]])
     logits.set_weights([weight + np.float32(0.1) for weight in logits.get_weights()])
@@ -490,3 +496,13 @@ def test_a_missing_damaged_or_foreign_model_file_is_one_clear_line(model_file: P
             load_network(tmp_path / "color.h5")
     with pytest.raises(InputError, match=r"dense\.h5: maps \(3,\) to \(2,\), must map"):
         load_network(tmp_path / "dense.h5")
+    image = layers.Input((12, 12, 1))
+    answer = layers.Dense(3, activation="softmax")(layers.Flatten()(image))
+    keras.Model(image, {"a": answer}).save(tmp_path / "named.keras")
+    with pytest.raises(InputError, match=r"named\.keras: its output is in a dict; must be alone"):
+        load_network(tmp_path / "named.keras")
+    image = layers.Input((12, 12, 1), dtype="int32")
+    whole = keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(image)))
+    whole.save(tmp_path / "whole.keras")
+    with pytest.raises(InputError, match=r"whole\.keras: takes images of int32, must take float"):
+        load_network(tmp_path / "whole.keras")

@@ -52,6 +52,12 @@ def test_amounts_mean_what_they_are_called() -> None:
     np.testing.assert_array_equal(first, np.moveaxis(changed(turn=0.3, right=2), -1, 1))
 
 
+def test_what_comes_in_from_outside_is_black() -> None:
+    white = np.ones((1, 9, 9, 1), np.float32)
+    shifted = transform_images(white, "channels_last", right=2)[0, ..., 0]
+    np.testing.assert_array_equal(shifted, np.pad(white[0, :, 2:, 0], ((0, 0), (2, 0))))
+
+
 def test_together_they_turn_then_shear_then_zoom_then_shift_as_scipy_does() -> None:
     image = np.pad(np.random.default_rng(0).random((9, 13)), 12).astype(np.float32)
     cos, sin = np.cos(0.4), np.sin(0.4)

@@ -7,6 +7,7 @@ from pathlib import Path
 from stages.running.process import InputError
 
 WORKSPACE = "the workspace"
+EXPERIMENTS = "refs/exps/*/*"  # where DVC keeps those of each commit
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,27 @@ class Revision:
 
 
 def find_revision(name: str) -> Revision:
-    """Look up a commit by what git knows it by: a branch, a tag, a SHA, HEAD~1.
+    """Look up a commit by what git knows it by - a branch, a tag, a SHA, HEAD~1 - or by an experiment's name.
 
     Raises:
-        InputError: there is none, or this is no git repository; a shallow clone may only lack it.
+        InputError: there is none, or several experiments, or this is no git repository; a shallow clone may only lack
+            it.
     """
     found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") if not name.startswith("-") else None
     if found is not None and found.returncode == 0:
         return Revision(name, found.stdout.decode().strip())
+    experiments = _git("for-each-ref", "--format=%(objectname)", f"{EXPERIMENTS}/{name}").stdout.decode().split()
+    if len(experiments) == 1:
+        return Revision(name, experiments[0])
+    if experiments:
+        raise InputError(f"{name}: {len(experiments)} experiments have this name; must be a SHA of `dvc exp show`")
     if _git("rev-parse", "--git-dir").returncode != 0:
         raise InputError(f"{Path.cwd()}: no git repository, must be one to compare with {name}")
     if is_shallow():
         raise InputError(f"{name}: not in this shallow clone; `git fetch --unshallow` brings the whole history")
-    raise InputError(f"{name}: git knows no such commit; must be a branch, a tag, a SHA or such as HEAD~1")
+    raise InputError(
+        f"{name}: git knows no such commit; must be a branch, a tag, a SHA, an experiment or such as HEAD~1"
+    )
 
 
 def default_base() -> tuple[Revision | None, str]:

@@ -13,6 +13,8 @@ from stages.network.inference import predict_probabilities
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
+MODEL = "models/cnn.h5"  # by dvc.yaml
+
 
 def save_network(network: keras.Model, path: Path, learning_rate: float) -> None:
     """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
@@ -40,13 +42,15 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
             what it gives are no probabilities.
     """
     if not path.is_file():
-        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; `dvc repro` trains it")
+        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; `dvc repro` trains {MODEL}")
     try:
         network = keras.models.load_model(path, compile=False)
     except Exception as error:  # damaged files raised seven types of exception here
         raise InputError(f"{path}: not a readable Keras model: {reason(error)}") from error
     if len(getattr(network, "inputs", [])) != 1 or len(getattr(network, "outputs", [])) != 1:
         raise InputError(f"{path}: must be a model with one input and one output")
+    if not keras.backend.is_float_dtype(network.inputs[0].dtype):
+        raise InputError(f"{path}: takes images of {network.inputs[0].dtype}, must take floats, from 0 to 1")
     taken, told = network.input_shape[1:], network.output_shape[1:]
     if len(taken) != 3 or len(told) != 1 or None in (*taken, *told) or min(taken[0], taken[2]) > MOST_CHANNELS:
         raise InputError(
@@ -57,8 +61,15 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
     if classes is not None and told != (classes,):
         raise InputError(f"{path}: has {told[0]} classes, must have {classes}")
+    black = np.zeros((1, *taken), np.float32)
     try:
-        predict_probabilities(lambda images: network(images, training=False), np.zeros((1, *taken), np.float32))
+        answer = network(black, training=False)
+    except Exception as error:  # whatever layers of others raise
+        raise InputError(f"{path}: cannot tell what an image is: {reason(error)}") from error
+    if not keras.ops.is_tensor(answer):
+        raise InputError(f"{path}: its output is in a {type(answer).__name__}; must be alone")
+    try:
+        predict_probabilities(lambda _: answer, black)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return network

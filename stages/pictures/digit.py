@@ -38,10 +38,7 @@ FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that h
 LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # threshold below which nothing was written, or hardly (a pencil has 0.15)
 AROUND, ONE_SIDE = 0.008, 0.3  # of the longer side, from ink to the paper beside it; of which so much may be as dark
 NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
-BLOCK, BROAD = (
-    0.7,
-    0.5,
-)  # share of its box, width by height, above which it is no stroke; MNIST's tests have 3 in 10,000
+BLOCK, BROAD = 0.7, 0.5  # share of its box, width by height, above which it is no stroke; 3 in 10,000 of MNIST's are
 INNER = 0.3  # of its height: what a ring is around; a speck in a 0 is smaller
 LONG = 4  # times as long as wide: the inside of an outlined stroke is longer, the hole of a 0, 4, 6, 8 or 9 shorter
 

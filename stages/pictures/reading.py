@@ -1,6 +1,8 @@
 """Reading picture files: a small RGB picture in memory, whatever the file held."""
 
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +21,23 @@ def find_pictures(path: Path) -> list[Path]:
     """The file that `path` names, or, of a folder, the files below it with the suffix of a picture, sorted by name.
 
     Raises:
-        InputError: the folder holds none.
+        InputError: the folder holds none, or one that may not be read.
     """
+    known = picture_suffixes()
     try:
         if not path.is_dir():
             return [path]
+        files = sorted(Path(folder, name) for folder, _, names in os.walk(path, onerror=_fail) for name in names)
+        found = [file for file in files if file.suffix.lower() in known and file.is_file()]
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    known = picture_suffixes()
-    found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in known and entry.is_file())
+        raise InputError(f"{error.filename}: {str(error.strerror).lower()}") from error
     if not found:
         raise InputError(f"{path}: no picture in this folder")
     return found
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
 
 
 def read_picture(path: Path) -> tuple[NDArray[np.float32], float, str | None]:

@@ -97,7 +97,10 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) 
     """
     rows, cols, channels = shape
     if channels not in (1, 3):
-        raise InputError(f"{path}: is a picture, but the network takes {channels} channels; must take 1 or 3")
+        raise InputError(
+            f"{path}: is a picture, but the network takes {channels} channels, in the order of "
+            "prepare.image_data_format; must take 1 or 3"
+        )
     rgb, times, note = read_picture(path)
     original = to_bytes(rgb)
     if preprocessing == "plain":

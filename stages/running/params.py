@@ -65,7 +65,7 @@ def text() -> Rule:
 def file_name() -> Rule:
     """The path of a file or folder."""
     return Rule(
-        lambda value: type(value) is str and value != "",
+        lambda value: type(value) is str and value != "" and "\0" not in value,
         "the path of a file or folder, in quotes if it looks like a number or a date",
     )
 
