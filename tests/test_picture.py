@@ -462,6 +462,28 @@ def test_narrow_digits_of_one_height_and_wide_ones_of_two_are_several_however_cl
     assert found.warning is None and len(found.fields) == len(names)
 
 
+@pytest.mark.parametrize("small", [0.3, 0.4, 0.48])
+@pytest.mark.parametrize("name", ["7 with a bar", "1, very narrow", "open 4"])
+def test_a_digit_beside_others_of_twice_its_height_is_warned_of(tmp_path: Path, name: str, small: float) -> None:
+    page = Image.new("L", (700, 400), 230)
+    for left, other, size in ((40, "open 4", 280), (250, name, round(280 * small)), (400, "7 with a bar", 280)):
+        ink = draw(other, size)
+        box = ink.point(lambda value: 255 * (value < 200)).getbbox() or (0, 0, 0, 0)
+        page.paste(ink.crop(box), (left, 300 - (box[3] - box[1])))
+    page.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").warning == "a smaller glyph is not read by itself"
+
+
+def test_points_and_a_minus_sign_are_passed_over(tmp_path: Path) -> None:
+    page = written(["open 4", "7 with a bar"], 120)
+    pen = ImageDraw.Draw(page)
+    pen.ellipse((290, 300, 318, 328), 30)
+    pen.line((20, 240, 80, 240), 30, 14)
+    page.save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.warning is None and len(found.fields) == 2
+
+
 @pytest.mark.parametrize("gap", [30, 60])
 def test_digits_of_two_lines_are_warned_of(tmp_path: Path, gap: int) -> None:
     picture = Image.new("L", (300, 500), 230)

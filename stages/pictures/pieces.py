@@ -20,6 +20,7 @@ Box = tuple[slice, slice]
 REACH = 0.3  # of the digit's size: pieces no farther than half of this from each other are one digit
 SPECK = 0.02  # of the digit's ink: smaller pieces are dirt
 TALL, HEAVY = 0.5, 0.05  # of the main digit's size and of its ink: what has less is no digit of its own
+SMALL = 0.27  # of the main digit's height: what is beside the digits and lower is a point or a comma
 ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
 CLOSE = 0.1  # of the height: what is no wider than high and nearer may be one digit, broken
 NARROW = 0.8  # of the height: two digits are wider together, unless there is a 1
@@ -34,6 +35,7 @@ LIGHT = 0.1  # weight of what is flat or touches the picture's edge: a digit may
 
 DOUBTFUL = "this may not be a digit"
 SEVERAL = "several separate glyphs"
+SMALLER = "a smaller glyph is not read by itself"
 BROKEN = "two pieces are read as one digit"
 
 
@@ -75,6 +77,13 @@ def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
     elif any(are_lines(boxes, [k for k in digit if is_tall([k])]) for digit in row):
         warning = SEVERAL
     scattered = warning is None and mass[np.concatenate(row)].sum() < SHARE * mass.sum()
+    beside = [k for k in np.flatnonzero(weight >= SPECK * weight[main]) if not is_tall([int(k)]) and not flat[k]]
+    if warning is None and any(
+        length(boxes[k][0]) >= SMALL * length(boxes[main][0])
+        and all(shared(boxes[k], around(boxes, digit), 1) < ALIKE for digit in row)
+        for k in beside
+    ):
+        warning = SMALLER
     number = np.zeros(count + 1, np.uint8)
     for k in np.flatnonzero(np.isin(cluster, cluster[[digit[0] for digit in row]])):
         above = [shared(boxes[k], around(boxes, digit), 1) for digit in row]
