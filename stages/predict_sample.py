@@ -50,7 +50,11 @@ def main() -> None:
     parser.add_argument(
         "--confidence", type=Path, help=".json that train wrote (default: confidence.json beside --model)"
     )
-    parser.add_argument("--dataset", type=Path, default=dataset_file, help=".json that prepare wrote: class names")
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        help=f".json that prepare wrote: class names (default: that beside --model, or {DATASET})",
+    )
     stage = parser.add_argument_group("as a stage, without pictures")
     stage.add_argument("--labels", type=Path, help=".npy, the one-hot labels of the test images")
     stage.add_argument("--prediction", type=Path, help=".json to write")
@@ -66,15 +70,17 @@ def main() -> None:
     from stages.network.model_file import load_network, read_unsure_below
     from stages.pictures.figure import draw_prediction
     from stages.pictures.prediction import Predictor, predict_pictures
-    from stages.pictures.provenance import check_same_run
+    from stages.pictures.provenance import check_same_data
     from stages.pictures.sample import read_sample
     from stages.running.outputs import replacing_all, write_json
 
     source, index = Path(params["predict.input"]), params["predict.index"]
     preprocessing = params["predict.preprocessing"]
-    if args.pictures and (args.model, args.dataset) == (model_file, dataset_file):
-        check_same_run(MODEL, DATASET)
-    dataset = read_dataset(args.dataset)
+    beside = args.model.with_name(dataset_file.name)
+    described_by = args.dataset or (beside if beside.exists() else dataset_file)
+    if args.pictures and (args.model, described_by) == (model_file, dataset_file):
+        check_same_data(MODEL, DATASET)
+    dataset = read_dataset(described_by)
     finds_digits = preprocessing == "digit" and (bool(args.pictures) or source.suffix != ".npy")
     if finds_digits and not dataset.centred_glyphs:
         raise InputError(

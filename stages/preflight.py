@@ -74,9 +74,20 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
 
 
 def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
-    """Say why DVC cannot take `sample` as predict.input: one line, or none. What a stage of dvc.yaml makes, it can."""
-    made = [resolved(out) for stage in stages.values() for out in outputs(stage)]
-    return [] if resolved(sample) in made else file_problems("predict.input", sample)
+    """Say why predict-sample cannot take `sample` as predict.input: one line, or none.
+
+    It can take what the stages before it make, which need not be there yet.
+    """
+    place = resolved(sample)
+    if place in [resolved(out) for out in outputs(stages["predict-sample"])]:
+        problem = "is what predict-sample writes; must be another file"
+    elif os.path.isdir(place):  # noqa: PTH112 - as below
+        problem = "is a folder, must be one file"
+    elif place in [resolved(out) for stage in stages.values() for out in outputs(stage)]:
+        return []
+    else:
+        return file_problems("predict.input", sample)
+    return [f"{PARAMS_FILE}: predict.input = {shown(sample)}: {problem}"]
 
 
 def file_problems(key: str, name: str) -> list[str]:

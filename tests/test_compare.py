@@ -211,6 +211,7 @@ def test_an_experiment_is_compared_by_its_name(copy: Project) -> None:
     copy.run("git", "update-ref", "refs/exps/ab/cdef/rate-3", "HEAD~1")
     by_name, by_commit = (compare(copy, name, "HEAD").splitlines() for name in ("rate-3", "HEAD~1"))
     assert by_name[0].startswith("A ") and "rate-3 (" in by_name[0] and by_name[1:] == by_commit[1:]
+    assert "git knows no such commit" in copy.run("python", "-m", "stages.compare", "rate-*").stderr
     copy.run("git", "update-ref", "refs/exps/00/cdef/rate-3", "HEAD")
     run = copy.run("python", "-m", "stages.compare", "rate-3")
     assert our_lines(run.stderr)[-1].startswith("compare: rate-3: 2 experiments have this name; must be a SHA")

@@ -1,6 +1,7 @@
 """Predicting pictures: by hand, and as the stage's input."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,14 +96,18 @@ def test_what_is_unsure_of_a_picture_by_all_views_and_of_a_test_image_by_one_com
     assert run.returncode == 0 and "Predict: " in run.stdout and "Warning" not in run.stdout, run.stderr
 
 
-def test_the_model_does_not_answer_with_names_of_other_data_that_were_prepared_since(
+def test_the_model_answers_with_new_names_of_its_classes_but_not_with_those_of_other_data(
     project: Project, pictures: Path
 ) -> None:
     predict = ("python", "-m", "stages.predict_sample", str(pictures / "seven.png"))
-    prepared = project.root / "data/prepared/dataset.json"
-    dataset = json.loads(prepared.read_text())
-    prepared.unlink()  # or DVC's cache would be written into
-    prepared.write_text(json.dumps({**dataset, "classes": list("abcdefghij")}))
+    project.set_param("prepare.class_names", list("abcdefghij"))
+    assert project.run("dvc", "repro", "prepare").returncode == 0
+    run = project.run(*predict)
+    assert run.returncode == 0 and re.search(r": [a-j] \(", run.stdout), run.stderr
+    data = dict(np.load(project.root / "data/small.npz"))
+    data["y_train"] = 9 - data["y_train"]
+    np.savez(project.root / "data/small.npz", allow_pickle=False, **data)
+    assert project.run("dvc", "repro", "prepare").returncode == 0
     run = project.run(*predict)
     assert run.returncode == 1 and run.stdout == ""
     assert our_lines(run.stderr) == [
@@ -111,6 +116,18 @@ def test_the_model_does_not_answer_with_names_of_other_data_that_were_prepared_s
     ]
     (project.root / "dvc.lock").unlink()
     assert project.run(*predict).returncode == 0
+
+
+def test_names_of_classes_and_what_is_unsure_lie_beside_a_model_that_was_kept(project: Project, pictures: Path) -> None:
+    kept = project.root / "kept"
+    kept.mkdir()
+    for file in ("models/cnn.h5", "models/confidence.json", "data/prepared/dataset.json"):
+        shutil.copy(project.root / file, kept)
+    dataset = json.loads((kept / "dataset.json").read_text())
+    (kept / "dataset.json").chmod(0o644)
+    (kept / "dataset.json").write_text(json.dumps({**dataset, "classes": list("klmnopqrst")}))
+    run = project.run("python", "-m", "stages.predict_sample", "--model", "kept/cnn.h5", str(pictures / "seven.png"))
+    assert run.returncode == 0 and re.search(r": [k-t] \(", run.stdout), run.stderr
 
 
 @pytest.mark.slow

@@ -113,11 +113,13 @@ def test_a_shift_that_moves_images_out_of_sight_is_refused() -> None:
 
 
 def test_validation_rows_that_hold_few_classes_are_warned_of() -> None:
-    by_class = one_hot_labels([0] * 50 + [1] * 50 + [2] * 50 + [3] * 50)
+    by_class = one_hot_labels([0] * 250 + [1] * 250 + [2] * 250 + [3] * 250)
     rows = split_rows(by_class, 0.05, "last")[1]
-    assert "the 10 validation rows hold 1 of 4 classes" in str(validation_warning(by_class, rows))
+    assert "the 50 validation rows hold 1 of 4 classes" in str(validation_warning(by_class, rows))
     assert validation_warning(by_class, split_rows(by_class, 0.05, "stratified")[1]) is None
-    assert "only 4 validation rows: " in str(validation_warning(by_class, split_rows(by_class, 0.02, "stratified")[1]))
+    assert "only 48 validation rows: " in str(
+        validation_warning(by_class, split_rows(by_class, 0.048, "stratified")[1])
+    )
 
 
 def test_what_is_made_ahead_comes_in_order_and_its_errors_too() -> None:
@@ -274,6 +276,14 @@ def test_a_model_whose_outputs_are_no_probabilities_is_refused(activation: str) 
 def test_answers_that_are_negative_or_whose_sum_is_not_1_are_no_probabilities(told: list[float]) -> None:
     with pytest.raises(InputError, match="outputs are no probabilities"):
         predict_probabilities(lambda images: tf.constant([told] * len(images), tf.float32), IMAGES)
+
+
+def test_a_model_that_normalizes_each_image_by_its_brightest_pixel_is_read(tmp_path: Path) -> None:
+    image = keras.layers.Input((12, 12, 1))
+    bright = image / keras.ops.max(image, axis=(1, 2, 3), keepdims=True)
+    answer = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(bright))
+    keras.Model(image, answer).save(tmp_path / "bright.keras")
+    assert load_network(tmp_path / "bright.keras").output_shape == (None, 3)
 
 
 def test_a_model_file_that_gives_no_probabilities_is_refused_by_its_name(tmp_path: Path) -> None:
@@ -501,6 +511,10 @@ def test_a_missing_damaged_or_foreign_model_file_is_one_clear_line(model_file: P
     keras.Model(image, {"a": answer}).save(tmp_path / "named.keras")
     with pytest.raises(InputError, match=r"named\.keras: its output is in a dict; must be alone"):
         load_network(tmp_path / "named.keras")
+    brain = keras.Model(image, layers.Dense(3, activation="softmax", dtype="mixed_bfloat16")(layers.Flatten()(image)))
+    brain.save(tmp_path / "brain.h5")
+    with pytest.raises(InputError, match=r"brain\.h5: computes in bfloat16, must in float32 or float16"):
+        load_network(tmp_path / "brain.h5")
     image = layers.Input((12, 12, 1), dtype="int32")
     whole = keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(image)))
     whole.save(tmp_path / "whole.keras")

@@ -7,7 +7,7 @@ from pathlib import Path
 from stages.running.process import InputError
 
 WORKSPACE = "the workspace"
-EXPERIMENTS = "refs/exps/*/*"  # where DVC keeps those of each commit
+EXPERIMENTS = "refs/exps/*/*/*"  # as DVC names those of each commit
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ def find_revision(name: str) -> Revision:
     found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") if not name.startswith("-") else None
     if found is not None and found.returncode == 0:
         return Revision(name, found.stdout.decode().strip())
-    experiments = _git("for-each-ref", "--format=%(objectname)", f"{EXPERIMENTS}/{name}").stdout.decode().split()
+    listed = _git("for-each-ref", "--format=%(objectname) %(refname)", EXPERIMENTS).stdout.decode(errors="replace")
+    of_each = [line.split("/", 4) for line in listed.splitlines()]
+    experiments = [first.split()[0] for first, *_, last in of_each if last == name]
     if len(experiments) == 1:
         return Revision(name, experiments[0])
     if experiments:

@@ -1,6 +1,7 @@
 """A trained network's file: written as stock Keras would, and read back with checks."""
 
 import json
+from math import prod
 from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
@@ -61,15 +62,17 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
     if classes is not None and told != (classes,):
         raise InputError(f"{path}: has {told[0]} classes, must have {classes}")
-    black = np.zeros((1, *taken), np.float32)
+    if any(layer.compute_dtype == "bfloat16" for layer in network.layers):  # which ends in a crash under AVX2
+        raise InputError(f"{path}: computes in bfloat16, must in float32 or float16")
+    image = np.linspace(0, 1, prod(taken), dtype=np.float32).reshape(1, *taken)
     try:
-        answer = network(black, training=False)
+        answer = network(image, training=False)
     except Exception as error:  # whatever layers of others raise
         raise InputError(f"{path}: cannot tell what an image is: {reason(error)}") from error
     if not keras.ops.is_tensor(answer):
         raise InputError(f"{path}: its output is in a {type(answer).__name__}; must be alone")
     try:
-        predict_probabilities(lambda _: answer, black)
+        predict_probabilities(lambda _: answer, image)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return network

@@ -11,7 +11,7 @@ from stages.running.process import InputError
 
 Item = TypeVar("Item")
 
-FEW = 10  # validation rows: with fewer one answer is more than a tenth of val_accuracy
+FEW = 50  # validation rows: of fewer, the 2 % that `confidence` goes by are not one answer
 
 
 def split_rows(
@@ -57,8 +57,8 @@ def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.
     if len(validation_rows) < FEW:
         rows = "1 validation row" if len(validation_rows) == 1 else f"{len(validation_rows)} validation rows"
         return (
-            f"only {rows}: val_accuracy says little; train.validation_split, a larger share of the training images, "
-            "takes more"
+            f"only {rows}: val_accuracy and what counts as unsure say little; train.validation_split, a larger share "
+            "of the training images, takes more"
         )
     held, occurring = (int(rows.any(axis=0).sum()) for rows in (labels[validation_rows], labels))
     if held >= min(occurring, len(validation_rows)) / 2:
