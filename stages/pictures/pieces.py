@@ -72,21 +72,18 @@ def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
         row += above_one_another(boxes, tall) if tall else [members] if is_tall(members) else []
     row.sort(key=lambda digit: around(boxes, digit)[1].start)
     row, warning = mended(boxes, row)
-    if not is_row([around(boxes, digit) for digit in row]):
-        row, warning = [[main]], SEVERAL
+    digits = [around(boxes, digit) for digit in row]
+    if not is_row(digits):
+        row, digits, warning = [[main]], [boxes[main]], SEVERAL
     elif any(are_lines(boxes, [k for k in digit if is_tall([k])]) for digit in row):
         warning = SEVERAL
     scattered = warning is None and mass[np.concatenate(row)].sum() < SHARE * mass.sum()
-    beside = [k for k in np.flatnonzero(weight >= SPECK * weight[main]) if not is_tall([int(k)]) and not flat[k]]
-    if warning is None and any(
-        length(boxes[k][0]) >= SMALL * length(boxes[main][0])
-        and all(shared(boxes[k], around(boxes, digit), 1) < ALIKE for digit in row)
-        for k in beside
-    ):
+    low = [k for k in np.flatnonzero((weight >= SPECK * weight[main]) & ~flat) if not is_tall([int(k)])]
+    if warning is None and any(is_smaller(boxes[k], boxes[main], digits) for k in low):
         warning = SMALLER
     number = np.zeros(count + 1, np.uint8)
-    for k in np.flatnonzero(np.isin(cluster, cluster[[digit[0] for digit in row]])):
-        above = [shared(boxes[k], around(boxes, digit), 1) for digit in row]
+    for k in np.flatnonzero(np.isin(cluster, cluster[np.concatenate(row)])):
+        above = [shared(boxes[k], digit, 1) for digit in digits]
         if is_tall([int(k)]) or sum(share >= ALIKE for share in above) < 2:  # or else it is a line under them
             number[k + 1] = 1 + np.argmax(above)
     numbers = number[labels]
@@ -131,6 +128,11 @@ def is_broken(left: Box, right: Box) -> bool:
         and lower < UNEVEN * higher
         and shared(left, right, 0) >= ALIKE
     )
+
+
+def is_smaller(piece: Box, main: Box, digits: Sequence[Box]) -> bool:
+    """Whether a piece that is too low for a digit of the row may be one: it is beside them all, and no point."""
+    return length(piece[0]) >= SMALL * length(main[0]) and all(shared(piece, digit, 1) < ALIKE for digit in digits)
 
 
 def is_row(digits: Sequence[Box]) -> bool:
