@@ -12,14 +12,14 @@ COMMIT = git rev-parse --quiet --verify --end-of-options
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 # The stages that a failed run has not got to: their results stay, of the inputs before.
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
-# The MD5 and the path of every output that dvc.lock records.
-OUTPUTS = awk '/^    [a-z]*:$$/ {part = $$1} /^    - path: / {path = $$3} part == "outs:" && /^      md5: / {print $$2, path}' \
-  dvc.lock 2>/dev/null
+# The MD5 and the path of every output that dvc.lock records, here and in the last commit.
+OUTPUTS = { cat dvc.lock; git show HEAD:./dvc.lock; } 2>/dev/null | awk '/^    [a-z]*:$$/ {part = $$1} \
+  /^    - path: / {path = $$3} part == "outs:" && /^      md5: / {print $$2, path}' | sort -u
 # Those of which DVC's cache holds another file, which is named too. A program that root runs can write into it through
 # the link in the working tree, and DVC goes on taking it for what it was.
 WRITTEN_INTO = cache=$$(dvc cache dir)/files/md5; ! command -v md5sum >/dev/null || $(OUTPUTS) | \
   while read -r md5 path; do file=$$cache/$$(echo "$$md5" | sed 's|^..|&/|'); \
-  test ! -f "$$file" || test "$$(md5sum <"$$file")" = "$$md5  -" || echo "$$path $$file"; done
+  test ! -f "$$file" || test "$$(md5sum <"$$file")" = "$$md5  -" || printf '%s %s\n' "$$path" "$$file"; done
 INSTALLED := .venv/.installed
 
 .PHONY: help install repro handwriting report test lint ci verify bench bench-scale cost-model restore lock clean
@@ -109,11 +109,11 @@ cost-model: install  ## seconds an epoch on 1 to 64 machines, reckoned from what
 restore:  ## bring back the results of the last commit after a failed run
 	@command -v dvc >/dev/null || $(MAKE) install
 	@$(UNLOCK)
-	@git checkout --quiet HEAD -- dvc.lock metrics # unlike `git restore`, it leaves what was added since
 	@$(WRITTEN_INTO) | while read -r path file; do \
-	  rm -f "$$path" "$$file"; \
-	  echo "removed, for a program has written into it; \`dvc repro\` or \`dvc pull\` brings it back: $$file"; \
+	  if test "$$path" -ef "$$file"; then rm -f "$$path"; fi; rm -f "$$file" && printf \
+	  'removed, for a program has written into it; `dvc repro` or `dvc pull` brings it back: %s\n' "$$file"; \
 	done
+	@git checkout --quiet HEAD -- dvc.lock metrics # unlike `git restore`, it leaves what was added since
 	@dvc checkout --force --allow-missing
 	@# DVC links to what is no longer in its cache, too, where it makes symbolic links.
 	@$(OUTPUTS) | while read -r md5 path; do test -e "$$path" || rm -f "$$path"; done

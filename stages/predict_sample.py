@@ -76,7 +76,7 @@ def main() -> None:
 
     source, index = Path(params["predict.input"]), params["predict.index"]
     preprocessing = params["predict.preprocessing"]
-    beside = args.model.with_name(dataset_file.name)
+    beside = args.model.parent / dataset_file.name
     described_by = args.dataset or (beside if beside.exists() else dataset_file)
     if args.pictures and (args.model, described_by) == (model_file, dataset_file):
         check_same_data(MODEL, DATASET)
@@ -88,7 +88,7 @@ def main() -> None:
             "others than light glyphs in the centre of a dark field; must be plain"
         )
     views = "all_views" if finds_digits else "one_view"
-    confidence = args.confidence or args.model.with_name("confidence.json")
+    confidence = args.confidence or args.model.parent / "confidence.json"
     network = load_network(args.model, classes=len(dataset.classes))
     predictor = Predictor(network, dataset, read_unsure_below(confidence, views), views)
     if args.pictures:

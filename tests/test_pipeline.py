@@ -175,6 +175,7 @@ def test_make_restore_removes_what_was_written_into_through_a_link_to_the_cache_
     cached.chmod(0o444)
     assert project.digests() != reproduced.digests()
     repro = project.make("repro")
+    (project.root / "dvc.lock").write_text("")  # what was written into may be of the last commit only
     assert repro.returncode != 0 and "make: models/cnn.h5: a program has written into it" in repro.stderr
     outside = tmp_path / "mine"
     outside.mkdir()

@@ -186,6 +186,7 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
             "h: no such file; `dvc repro` makes it",
         ),
         ("predict_sample", "a.png --model nowhere.h5", "nowhere.h5: no such file; `dvc repro` trains models/cnn.h5"),
+        ("predict_sample", "a.png --model .", ".: is not a file; `dvc repro` trains models/cnn.h5"),
     ],
 )
 def test_every_stage_ends_bad_input_with_one_line_and_writes_nothing(
