@@ -14,8 +14,6 @@ from stages.network.inference import predict_probabilities
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
-MODEL = "models/cnn.h5"  # by dvc.yaml
-
 
 def save_network(network: keras.Model, path: Path, learning_rate: float) -> None:
     """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
@@ -43,7 +41,9 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
             what it gives are no probabilities.
     """
     if not path.is_file():
-        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; `dvc repro` trains {MODEL}")
+        raise InputError(
+            f"{path}: {'is not a file' if path.exists() else 'no such file'}; `dvc repro` trains models/cnn.h5"
+        )
     try:
         network = keras.models.load_model(path, compile=False)
     except Exception as error:  # damaged files raised seven types of exception here
@@ -62,8 +62,8 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
     if classes is not None and told != (classes,):
         raise InputError(f"{path}: has {told[0]} classes, must have {classes}")
-    if any(layer.compute_dtype == "bfloat16" for layer in network.layers):  # which ends in a crash under AVX2
-        raise InputError(f"{path}: computes in bfloat16, must in float32 or float16")
+    if any(layer.compute_dtype == "bfloat16" for layer in network._flatten_layers()):  # crashes TensorFlow under AVX2
+        raise InputError(f"{path}: computes in bfloat16; must compute in float16, float32 or float64")
     image = np.linspace(0, 1, prod(taken), dtype=np.float32).reshape(1, *taken)
     try:
         answer = network(image, training=False)
