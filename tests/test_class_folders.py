@@ -21,7 +21,6 @@ from tests.project import ROOT
 
 ROWS, COLS = 4, 6
 NAMES = ("x_train", "y_train", "x_test", "y_test")
-UPRIGHT_FROM = 6  # EXIF: to be turned by 90 degrees clockwise
 
 
 def pixels(seed: int, channels: int = 3) -> np.ndarray:
@@ -186,19 +185,6 @@ def test_one_coloured_picture_makes_all_have_three_channels(pets: Path, tmp_path
     save(pets / "1/colour.png", pixels(7))
     (line,) = ingest(pets, tmp_path / "raw")
     assert "of 4x6x3 in" in line and arrays(tmp_path / "raw")["x_test"].shape[1:] == (ROWS, COLS, 3)
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.webp"])
-def test_the_orientation_that_a_camera_noted_is_applied(tmp_path: Path, name: str) -> None:
-    upright = np.zeros((ROWS * 8, COLS * 8, 3), np.uint8)
-    upright[:16] = 255
-    exif = Image.Exif()
-    exif[274] = UPRIGHT_FROM
-    save(tmp_path / "pets/cat" / name, Image.fromarray(np.rot90(upright)), exif=exif)
-    save(tmp_path / "pets/cat/b.png", np.zeros_like(upright))
-    ingest(tmp_path / "pets", tmp_path / "raw")
-    (found,) = [x for part in ("train", "test") if (x := np.load(tmp_path / f"raw/x_{part}.npy")[0]).any()]
-    assert found.shape == upright.shape and abs(found.astype(int) - upright).mean() < 8
 
 
 def test_pictures_that_only_their_orientation_makes_unequal_are_of_several_sizes(pets: Path, tmp_path: Path) -> None:

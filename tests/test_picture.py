@@ -249,14 +249,6 @@ def test_every_file_mode_shows_the_same_digit(tmp_path: Path) -> None:
         assert alike(reference, field_of(picture, tmp_path / name)) > 0.9, name
 
 
-def test_the_orientation_in_a_photograph_is_obeyed(tmp_path: Path) -> None:
-    upright = draw("7 with a bar")
-    exif = Image.Exif()
-    exif[274] = 6  # to be turned by 90 degrees clockwise
-    turned = field_of(upright.transpose(Image.Transpose.ROTATE_90), tmp_path / "t.jpg", exif=exif)
-    assert alike(field_of(upright, tmp_path / "a.png"), turned) > 0.95
-
-
 @pytest.mark.parametrize("suffix", ["png", "webp"])  # of a JPEG Pillow itself reads past them
 def test_a_picture_with_unreadable_exif_is_read_with_a_note(tmp_path: Path, suffix: str) -> None:
     draw("7 with a bar").convert("RGB").save(tmp_path / f"a.{suffix}", exif=b"Exif\0\0no TIFF header")

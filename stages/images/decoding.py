@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from stages.running.process import InputError, reason
 
@@ -15,16 +15,6 @@ FORMATS = (  # of pixels alone: by its content Pillow would also hand an EPS cal
     *("WEBP", "XBM"),
 )
 UNREADABLE = {".svg", ".heic", ".heif", ".eps"}  # other pictures: in a folder, too, they are reported
-ORIENTATION = 274  # the EXIF tag
-TRANSPOSE = {  # orientation to what undoes it
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def picture_suffixes() -> set[str]:
@@ -54,7 +44,8 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():  # a pipe would be waited for
         raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # By the name, Pillow would map a TIFF into memory, and turn upright what it cannot turn there.
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(path)
             yield image
@@ -74,12 +65,16 @@ def _too_large(path: Path) -> InputError:
     return InputError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller first")
 
 
-def turn_upright(image: Image.Image) -> tuple[Image.Transpose | None, str | None]:
-    """What turns the pixels of `image` upright, by its EXIF data, or None; and a note, or None, if they are unreadable.
+def turn_upright(pixels: Image.Image, decoded: Image.Image) -> str | None:
+    """Turn `pixels`, made of the picture `decoded`, as its EXIF data say; a note, or None, if these are unreadable.
 
-    A PNG is decoded for it: its EXIF data may follow the pixels.
+    Decoded it must be: EXIF data may follow a PNG's pixels, and Pillow turns a TIFF as it decodes it.
     """
     try:
-        return TRANSPOSE.get(image.getexif().get(ORIENTATION, 1)), None
-    except Exception:  # whatever the parser stumbles over; the pixels are another matter
-        return None, "unreadable EXIF data: taken to be upright"
+        orientation = decoded.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # whatever the parser stumbles over
+        return "unreadable EXIF data: taken to be upright"
+    pixels.info = {}  # what it took over of them
+    pixels.getexif()[ExifTags.Base.Orientation] = orientation
+    ImageOps.exif_transpose(pixels, in_place=True)
+    return None

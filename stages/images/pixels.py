@@ -54,10 +54,8 @@ def read_pixels(path: Path, channels: int, size: Sequence[int] | None) -> Pixels
     """
     with open_picture(path) as image:
         image.load()
-        turn, note = turn_upright(image)
         plain = _opaque(_eight_bits(image, path)).convert(MODES[channels])
-        if turn is not None:
-            plain = plain.transpose(turn)
+        note = turn_upright(plain, image)
         if size is not None and plain.size != (size[1], size[0]):
             plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         content = plain.tobytes()

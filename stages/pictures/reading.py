@@ -68,9 +68,6 @@ def decode(path: Path) -> tuple[Image.Image, float, str | None]:
             raise InputError(f"{path}: {image.width}x{image.height} pixels are too few to hold a digit")
         frames = getattr(image, "n_frames", 1)
         notes = [f"first of {frames} frames"] if frames > 1 else []
-        turn, note = turn_upright(image)
-        if note:
-            notes.append(note)
         longest = max(image.size)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG decodes straight to 1/2, 1/4 or 1/8 of its size
         image.load()
@@ -83,8 +80,9 @@ def decode(path: Path) -> tuple[Image.Image, float, str | None]:
                 strip = Image.fromarray(np.clip(np.asarray(strip, np.float32) * (255 / white), 0, 255).astype(np.uint8))
             small.paste(strip.convert("RGBA").reduce(factor), (0, top // factor))
         small.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    upright = small if turn is None else small.transpose(turn)
-    return upright, longest / max(small.size), "; ".join(notes) or None
+        if note := turn_upright(small, image):
+            notes.append(note)
+    return small, longest / max(small.size), "; ".join(notes) or None
 
 
 def white_level(image: Image.Image) -> float | None:
