@@ -96,7 +96,7 @@ def main() -> None:
         sys.exit(0 if all_read else 1)
     layout = dataset.image_data_format
     sample = read_sample(source, args.labels, index, predictor.field_shape, layout, preprocessing)
-    prediction = predictor.predict([sample])[0]
+    prediction = predictor.predict(sample)
     label = None if sample.label is None else dataset.classes[sample.label]
     print(f"Predict: {prediction['predicted']}")
     if label is not None:

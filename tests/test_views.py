@@ -19,7 +19,7 @@ from stages.arrays.prepared import Dataset  # noqa: E402
 from stages.network.affine import transform_images  # noqa: E402
 from stages.network.views import VIEWS, predict_views  # noqa: E402
 from stages.pictures.prediction import Predictor  # noqa: E402
-from stages.pictures.sample import Sample  # noqa: E402
+from stages.pictures.sample import Box, Sample  # noqa: E402
 
 GLYPH = np.zeros((1, 29, 29, 1), np.float32)
 GLYPH[0, 8:21, 13:16] = 1  # a bar from top to bottom
@@ -126,7 +126,7 @@ def test_an_answer_that_a_small_change_would_overturn_is_unsure(views: str, warn
     field = np.zeros((1, 28, 28), np.float32)
     field[0, 13:15, 13:15] = 1
     logits.set_weights([field.reshape(784, 1) * np.array([[0, 20]], np.float32), np.array([50, 0], np.float32)])
-    told = Predictor(network, Dataset("channels_last", [0, 1], True), 0.6, views).predict([Sample(field)])[0]
+    told = Predictor(network, Dataset("channels_last", [0, 1], True), 0.6, views).predict(Sample(field))
     assert told["predicted"] == 1 and told["warning"] == warning
 
 
@@ -142,5 +142,17 @@ def test_the_order_of_the_axes_changes_no_answer() -> None:
     for network, layout in ((first, "channels_first"), (last, "channels_last")):
         network.set_weights([kernel, np.zeros(3, np.float32)])
         predictor = Predictor(network, Dataset(layout, [0, 1, 2], True), 0.5, "all_views")
-        told.append(predictor.predict([Sample(field)]))
+        told.append(predictor.predict(Sample(field)))
     assert told[0] == told[1]
+
+
+def test_an_answer_does_not_depend_on_the_digits_beside_it() -> None:
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(128, "relu"), keras.layers.Dense(10, "softmax")]
+    network = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    predictor = Predictor(network, Dataset("channels_last", list(range(10)), True), 0.5, "all_views")
+    fields = np.random.default_rng(0).random((20, 28, 28), np.float32)
+    digits = predictor.predict(Sample(fields, [Box(0, 0, 1, 1)] * len(fields)))["glyphs"]
+    for field, beside in zip(fields, digits, strict=True):
+        alone = predictor.predict(Sample(field[np.newaxis]))
+        assert alone["probabilities"] == beside["probabilities"]

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError, printable
-
-PICTURES_AT_ONCE = 64  # bounds the memory for folders of any length
 
 
 class Predictor:
@@ -46,21 +43,27 @@ class Predictor:
         self._unsure_below, self._views = unsure_below, views
         self._forward = forward_function(network)
 
-    def predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """Predict at least one sample.
+    def predict(self, sample: Sample) -> dict[str, Any]:
+        """Predict a sample.
 
         Returns:
-            For each: predicted, the class (None if the field is empty: there is nothing to tell), its probability, the
+            predicted, the class (None if the field is empty: there is nothing to tell), its probability, the
             probabilities of all classes (by name, if they have names), and warning (None if there is nothing to warn
             of). Of several digits: predicted, a string; probability, the product of theirs; probabilities, None; and
             glyphs, from the left, with x, y, width and height of each beside the same keys.
         """
-        fields = np.concatenate([sample.fields for sample in samples]).reshape(-1, *self.field_shape)
+        return describe(sample, [self._answer(field) for field in sample.fields], self.classes)
+
+    def _answer(self, field: NDArray[np.float32]) -> tuple[list[float], bool]:
+        """The probabilities of one field, and whether the network is unsure of its answer.
+
+        It goes to the network alone: in a batch the last digits would depend on how many others are beside it.
+        """
+        image = field.reshape(1, *self.field_shape)
         if self._channels_first:
-            fields = np.ascontiguousarray(np.moveaxis(fields, -1, 1))
-        probabilities, sureness = predict_views(self._forward, fields, self._image_data_format, self._views)
-        answers = zip(probabilities.tolist(), (sureness < self._unsure_below).tolist(), strict=True)
-        return [describe(sample, list(islice(answers, len(sample.fields))), self.classes) for sample in samples]
+            image = np.ascontiguousarray(np.moveaxis(image, -1, 1))
+        probabilities, sureness = predict_views(self._forward, image, self._image_data_format, self._views)
+        return probabilities[0].tolist(), bool(sureness[0] < self._unsure_below)
 
 
 def describe(
@@ -108,14 +111,13 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
         Whether all of them could be read.
     """
     failures: list[InputError] = []
-    waiting: list[tuple[Path, Sample]] = []
     for path, sample in _readable(paths, predictor.field_shape, preprocessing, failures):
-        waiting.append((path, sample))
-        if len(waiting) == PICTURES_AT_ONCE:
-            _print_predictions(predictor, waiting, as_json)
-            waiting.clear()
-    if waiting:
-        _print_predictions(predictor, waiting, as_json)
+        prediction = predictor.predict(sample)
+        if as_json:
+            line = json.dumps({"picture": str(path), **prediction, "note": sample.note})
+        else:
+            line = f"{printable(path)}: {in_words(prediction, sample.note)}"
+        print(line, flush=True)
     return not failures
 
 
@@ -135,16 +137,6 @@ def _readable(
             except InputError as error:
                 failures.append(error)
                 print(f"predict_sample: {error}", file=sys.stderr)
-
-
-def _print_predictions(predictor: Predictor, pictures: list[tuple[Path, Sample]], as_json: bool) -> None:
-    predictions = predictor.predict([sample for _, sample in pictures])
-    for (path, sample), prediction in zip(pictures, predictions, strict=True):
-        if as_json:
-            print(json.dumps({"picture": str(path), **prediction, "note": sample.note}))
-        else:
-            print(f"{printable(path)}: {in_words(prediction, sample.note)}")
-    sys.stdout.flush()
 
 
 def in_words(prediction: dict[str, Any], note: str | None) -> str:
