@@ -19,6 +19,7 @@ from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.state import seed_layers  # noqa: E402
 from stages.training.step import sharded_step  # noqa: E402
+from tests.project import Project  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((23, 8, 8, 1), np.float32)  # 3 shards of 8, 8 and 7
@@ -161,3 +162,15 @@ def test_another_network_is_saved_and_loaded_as_ours_is(build: Callable[[], kera
     save_network(network, tmp_path / "a.h5", 0.01)
     loaded = load_network(tmp_path / "a.h5", (8, 8, 1), 3)
     np.testing.assert_array_equal(loaded(IMAGES, training=False), network(IMAGES, training=False))
+
+
+def test_another_optimizer_is_written_in_one_place_and_is_that_of_the_file(project: Project) -> None:
+    file = project.root / "stages/network/architecture.py"
+    adam = 'keras.optimizers.Adam(float(learning_rate), name="adam")'
+    assert adam in file.read_text()
+    file.write_text(file.read_text().replace(adam, "keras.optimizers.SGD(float(learning_rate), momentum=0.9)"))
+    before = project.digests()["models/cnn.h5"]
+    run = project.run("dvc", "repro", "--single-item", "train")
+    assert run.returncode == 0 and project.digests()["models/cnn.h5"] != before, run.stderr
+    optimizer = keras.models.load_model(project.root / "models/cnn.h5").optimizer
+    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.9

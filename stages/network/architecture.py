@@ -1,9 +1,21 @@
-"""The architecture: the classic Keras CNN with two convolutions, as a stock Sequential that anyone can load."""
+"""The classic Keras CNN with two convolutions, as a stock Sequential that anyone can load; and what trains it."""
 
 import sys
 from collections.abc import Sequence
 
 import keras
+
+LOSS = (
+    "categorical_crossentropy"  # Keras' name of what training lowers: of one-hot labels and probabilities, a row each
+)
+
+
+def build_optimizer(learning_rate: float) -> keras.optimizers.Optimizer:
+    """Make the optimizer that trains the network, and that its file has for whoever goes on training it.
+
+    It has a name, since Keras would count up from "adam", and a float, since Keras refuses a whole number.
+    """
+    return keras.optimizers.Adam(float(learning_rate), name="adam")
 
 
 def build_network(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
+from stages.network.architecture import LOSS
 from stages.running.process import InputError
 from stages.running.progress import progress
 
@@ -75,10 +76,10 @@ def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.flo
     """Grade probabilities (n, classes) by one-hot labels (n, classes), as Keras' `evaluate` does.
 
     Returns:
-        The mean categorical cross-entropy in nats, and the share of images whose largest probability is the label's.
+        The mean loss, in nats, and the share of images whose largest probability is the label's.
     """
     rows = [slice(start, start + GRADED_AT_ONCE) for start in range(0, len(labels), GRADED_AT_ONCE)]
-    measures = (keras.losses.categorical_crossentropy, keras.metrics.categorical_accuracy)
+    measures = (keras.losses.get(LOSS), keras.metrics.categorical_accuracy)
     losses, hits = (
         np.concatenate([np.asarray(measure(labels[part], probabilities[part])) for part in rows])
         for measure in measures

@@ -10,6 +10,7 @@ import numpy as np
 from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what Model.save calls; that takes paths only
 
 from stages.arrays.prepared import MOST_CHANNELS
+from stages.network.architecture import LOSS, build_optimizer
 from stages.network.inference import predict_probabilities
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
@@ -18,11 +19,10 @@ from stages.running.process import InputError, reason
 def save_network(network: keras.Model, path: Path, learning_rate: float) -> None:
     """Write `network` as .h5, compiled, so that a plain `load_model(path).evaluate(x, y)` works.
 
-    The optimizer is a fresh one: training is over, and its moments would triple the file. Its name is given, since
-    Keras would count up from "adam". The file is made in memory: on a full disk HDF5 fails in too many ways.
+    The optimizer is a fresh one: training is over, and its moments would triple the file. The file is made in memory:
+    on a full disk HDF5 fails in too many ways.
     """
-    optimizer = keras.optimizers.Adam(float(learning_rate), name="adam")
-    network.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    network.compile(build_optimizer(learning_rate), loss=LOSS, metrics=["accuracy"])
     with h5py.File(path.name, "w", driver="core", backing_store=False) as memory:
         save_model_to_hdf5(network, memory)
         content = memory.id.get_file_image()

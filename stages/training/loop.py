@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
+from stages.network.architecture import build_optimizer
 from stages.network.inference import BATCH_SIZE, forward_function, loss_and_accuracy, predict_probabilities
 from stages.running.process import InputError
 from stages.training.augmentation import Augmentation
@@ -29,7 +30,7 @@ class Training:
     """A network on its way through the epochs.
 
     Each epoch takes every row that is not for validation once, the last short batch included, in an order that follows
-    from the seed and the epoch alone; the optimizer is Adam, the loss categorical cross-entropy.
+    from the seed and the epoch alone; the optimizer and the loss are those beside the network's architecture.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Training:
         self.early_stopping = early_stopping
         self.shards, self.cluster = shards, cluster
         self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
-        self.optimizer = keras.optimizers.Adam(self.learning_rate)
+        self.optimizer = build_optimizer(learning_rate)
         self.optimizer.build(network.trainable_variables)
         self.variables = [*network.variables, *self.optimizer.variables]
         self._step = sharded_step(network, self.optimizer, shards, cluster)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from stages.network.architecture import LOSS
 from stages.network.inference import shard_slices
 from stages.running.process import InputError
 from stages.training.cluster import ALONE, Cluster
@@ -42,7 +43,7 @@ def sharded_step(
     active = [layer.name for layer in all_layers(network) if layer.activity_regularizer is not None]
     if active:
         raise InputError(f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is")
-    weights = network.trainable_variables
+    weights, loss_of = network.trainable_variables, keras.losses.get(LOSS)
     regularized = [variable for variable in weights if variable.regularizer is not None]
     averages = moving_averages(network) if cluster.size > 1 else []  # alone, Keras keeps them
     draws = draws_of_a_call(network) if cluster.size > 1 else []
@@ -60,7 +61,7 @@ def sharded_step(
             average.assign(tf.zeros(average.shape, average.dtype))
         with tf.GradientTape() as tape:
             probabilities = network(images, training=True)
-            loss = tf.reduce_sum(keras.losses.categorical_crossentropy(labels, probabilities))
+            loss = tf.reduce_sum(loss_of(labels, probabilities))
             share = loss / rows
             if first:
                 share += sum(variable.regularizer(variable) for variable in regularized)
