@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from stages.sources.splitting import held_back
 from tests.project import ROOT
 
 ROWS, COLS = 4, 6
+THREE = "1 (10), 2 (10), 10 (10)"
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -65,7 +67,7 @@ def only_picture(folder: Path, raw: Path, **options: Any) -> np.ndarray:
 
 def test_class_folders_give_images_and_the_names_of_their_classes(pets: Path, tmp_path: Path) -> None:
     lines = ingest(pets, tmp_path / "raw")
-    assert lines == [f"{pets}: class folders of pictures: 24 training and 6 test images of 4x6 in 3 classes"]
+    assert lines == [f"{pets}: class folders of pictures: 24 training and 6 test images of 4x6 in 3 classes: {THREE}"]
     found = arrays(tmp_path / "raw")
     assert found["x_train"].shape == (24, ROWS, COLS) and found["x_train"].dtype == np.uint8
     assert found["y_train"].dtype == found["y_test"].dtype == np.dtype("<U2")
@@ -82,14 +84,55 @@ def test_a_test_folder_is_the_test_set(tmp_path: Path) -> None:
             save(tmp_path / "pets" / name / f"{seed}.png", pixels(seed, 1))
     (line,) = ingest(tmp_path / "pets", tmp_path / "raw")
     assert line.endswith(
-        "class folders of pictures with a test folder: 3 training and 1 test images of 4x6 in 2 classes"
+        "class folders of pictures in train/ and test/: 3 training and 1 test images of 4x6 in 2 classes: "
+        "cat (3), dog (1)"
     )
     found = arrays(tmp_path / "raw")
     assert (found["x_test"][0] == pixels(3, 1)[..., 0]).all() and found["y_test"].tolist() == ["cat"]
     with pytest.raises(
-        InputError, match=r"data\.test_split = 0\.5: has no effect on .* with a test folder; must be 0\.2"
+        InputError, match=r"data\.test_split = 0\.5: has no effect on .* in train/ and test/; must be 0\.2"
     ):
         ingest(tmp_path / "pets", tmp_path / "raw", test_split=0.5)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "val"),
+    [
+        ("training_set", "test_set", None),
+        ("seg_train/seg_train", "seg_test/seg_test", None),
+        ("Train images", "Test images", None),
+        ("Training", "Testing", "Validation"),
+        ("train", "test", "valid"),
+    ],
+)
+def test_the_sets_of_a_download_are_known_by_their_names(
+    tmp_path: Path, train: str, test: str, val: str | None
+) -> None:
+    source = tmp_path / "pets"
+    for number, (folder, name) in enumerate(itertools.product((train, test, val), ("cat", "dog"))):
+        if folder:
+            save(source / folder / name / "1.png", pixels(number, 1))
+    save(source / "seg_pred/1.png", pixels(9, 1))
+    line, *notes = ingest(source, tmp_path / "raw")
+    n = 4 if val else 2
+    assert line == (
+        f"{source}: class folders of pictures in {train}/ and {test}/: {n} training and 2 test images of 4x6 in "
+        f"2 classes: cat ({n // 2 + 1}), dog ({n // 2 + 1})"
+    )
+    joined = [f"{source}: {source}/{val}: its 2 pictures join the training rows"] if val else []
+    assert notes == [*joined, f"{source}: passed over, beside the sets: {source}/seg_pred"]
+    found = arrays(tmp_path / "raw")
+    assert {image.tobytes() for image in found["x_test"]} == {pixels(number, 1).tobytes() for number in (2, 3)}
+
+
+def test_classes_whose_names_have_train_and_test_in_them_are_classes(tmp_path: Path) -> None:
+    for name in ("strainer", "oval", "latest fork"):
+        for seed in range(5):
+            save(tmp_path / "pets" / name / f"{seed}.png", pixels(seed, 1))
+    save(tmp_path / "pets/spoon/deep/1.png", pixels(9, 1))
+    save(tmp_path / "pets/spoon/deep/2.png", pixels(8, 1))
+    (line,) = ingest(tmp_path / "pets", tmp_path / "raw")
+    assert line.endswith("in 4 classes: latest fork (5), oval (5), spoon (2) and 1 more")
 
 
 def test_a_train_folder_alone_is_split_as_class_folders_alone(pets: Path, tmp_path: Path) -> None:
@@ -218,7 +261,8 @@ def test_classes_are_in_natural_order_with_any_letters_and_the_rest_is_passed_ov
     save(pets / "loose.png", pixels(6, 1))
     lines = ingest(pets, tmp_path / "raw")
     assert [line.removeprefix(f"{pets}: ") for line in lines] == [
-        "class folders of pictures: 25 training and 6 test images of 4x6 in 4 classes",
+        "class folders of pictures: 25 training and 6 test images of 4x6 in 4 classes: "
+        "1 (10), 2 (10), 10 (10) and 1 more",
         f"passed over, hidden: {pets}/.hidden, {pets}/1/.hidden.png",
         f"passed over, in no class folder: {pets}/README, {pets}/loose.png",
         f"passed over, no picture by the suffix: {pets}/1/notes.txt",
@@ -340,9 +384,15 @@ def test_links_that_lead_round_in_circles_end_the_run(pets: Path, tmp_path: Path
     ("files", "message"),
     [
         (["train/a.png", "test/a.png"], r"pets/train: has no class folders; must hold pictures as train/cat/1\.png"),
-        (["test/cat/a.png"], r"pets: has test/, but no train/; must hold"),
-        (["train/cat/a.png", "val/cat/a.png"], r"pets/val: pictures beside train/; only test/ may be"),
-        (["train/cat/a.png", "test/dog/a.png"], r"pets: classes without a training picture: dog"),
+        (["test/cat/a.png"], r"pets: has no train/; must hold pictures as train/cat"),
+        (["train/cat/a.png", "val/cat/a.png"], r"train and val, but no test: is val to test on .*, or to train on"),
+        (["train/cat/a.png", "dog/a.png"], r"pets/dog: pictures beside .*/train: neither a .* set, or classes\?"),
+        (
+            ["train1/cat/a.png", "train2/cat/a.png", "test/cat/a.png"],
+            r"pets: train1, train2: several sets of one kind,",
+        ),
+        (["strainer/anna/a.png", "contest/ben/a.png"], r"contest and strainer have no class in common: sets, or class"),
+        (["train/cat/a.png", "test/cat/a.png", "test/dog/a.png"], r"pets: classes without a training picture: dog"),
         (["train/cat/a.png", "test/a.png"], r"pets/test: no picture in a class folder such as test/cat/1\.png"),
         (["a\nb/a.png"], r"pets: the class folder 'a\\nb': must be UTF-8, without line breaks, to be a label"),
         (["cat/a.png"], r"pets: 1 pictures, of which 1 for the training and 0 for the test; must be some for each"),
@@ -368,7 +418,7 @@ def test_pictures_larger_than_the_free_disk_are_refused_before_anything_is_writt
 
 
 def test_the_stage_itself_runs_on_class_folders_and_is_quiet_where_nobody_watches(pets: Path, tmp_path: Path) -> None:
-    for name in ("params.yaml", "requirements.lock"):
+    for name in ("params.yaml", "requirements.lock", "dvc.yaml"):
         text = (ROOT / name).read_text().replace("data/mnist.npz", str(pets))
         (tmp_path / name).write_text(text)
     (tmp_path / "stages").symlink_to(ROOT / "stages")
@@ -376,4 +426,6 @@ def test_the_stage_itself_runs_on_class_folders_and_is_quiet_where_nobody_watche
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0
     assert [line for line in run.stderr.splitlines() if not line.startswith("environment: ")] == []
-    assert run.stdout == f"{pets}: class folders of pictures: 24 training and 6 test images of 4x6 in 3 classes\n"
+    assert (
+        run.stdout == f"{pets}: class folders of pictures: 24 training and 6 test images of 4x6 in 3 classes: {THREE}\n"
+    )

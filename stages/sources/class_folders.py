@@ -7,6 +7,7 @@ the file system, and the last rows, which the training holds back for validation
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,7 @@ from stages.sources.options import Options
 from stages.sources.passes import Passes
 from stages.sources.raw import FILE_COLUMNS, check_space, replacing_raw, summary, write_header
 from stages.sources.splitting import held_back
+from stages.sources.tree import some
 
 LETTER_BYTES = 4  # of numpy's text
 
@@ -39,9 +41,8 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
             pictures are too few to hold some back.
     """
     layout = find_pictures(source)
-    what = "class folders of pictures" + (" with a test folder" if layout.has_test else "")
     split = [] if layout.has_test else ["test_split"]
-    options.check_effect(f"{source}, {what}", "image_size", "channels", "unreadable_pictures", *split)
+    options.check_effect(f"{source}, {layout.what}", "image_size", "channels", "unreadable_pictures", *split)
     passes = Passes(source, options)
     letters = max(map(len, layout.classes))
     with strict_warnings():
@@ -74,8 +75,10 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
                         np.save(partial, np.array([labels[row] for row in numbers], f"<U{letters}"))
                     counts.append(len(numbers))
                 write_csv(partials["files"], FILE_COLUMNS, files)
-    line = summary(what, *((count, *shape) for count in counts))
-    return [f"{line} in {len(set(labels)):,} classes", *layout.notes, *passes.notes()]
+    line = summary(layout.what, *((count, *shape) for count in counts))
+    of_class = Counter(labels)
+    classes = some(f"{name} ({of_class[name]:,})" for name in layout.classes if of_class[name])
+    return [f"{line} in {len(of_class):,} classes: {classes}", *layout.notes, *passes.notes()]
 
 
 def _write_rows(path: Path, shape: Sequence[int], rows: IO[bytes], numbers: Sequence[int]) -> None:
