@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write the images and labels of the data source into a folder.")
     parser.add_argument("--raw", type=Path, required=True, help="folder to write four .npy files and files.csv to")
     args = parser.parse_args()
-    params = read_params()
+    params = read_params(check_files=True)  # before DVC records a source that it does not see whole
 
     from stages.sources.options import Options
     from stages.sources.recognition import copy_source

@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import reprlib
+import subprocess
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -70,7 +71,27 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
     if shared and not is_address(source):
         problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
         return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
-    return file_problems("data.source", source)
+    return file_problems("data.source", source) or unhashed_problems(source)
+
+
+def unhashed_problems(source: str) -> list[str]:
+    """Say what of the folder `source` DVC leaves out of its hash, so that no change of it would be seen: a line, or none.
+
+    In folders of the project alone it leaves out what .dvcignore names, and folders that have a .dvc of their own.
+    """
+    root, folder = (os.path.abspath(in_project(name)) for name in (".", source))  # noqa: PTH100 - no links followed
+    if not os.path.isdir(folder) or not Path(folder).is_relative_to(root):  # noqa: PTH112 - as above
+        return []
+    seen = [folder]  # by ingest, which passes over hidden files and folders
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen += [str(Path(parent, name)) for name in (*folders, *files) if not name.startswith(".")]
+    command = [sys.executable, "-m", "dvc", "check-ignore", "--stdin"]
+    left_out = subprocess.run(command, cwd=root, input="\n".join(seen), text=True, capture_output=True).stdout
+    if not left_out:
+        return []
+    problem = f"DVC does not watch {left_out.splitlines()[0]} (.dvcignore, or a .dvc folder in it); must be elsewhere"
+    return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
 
 
 def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
@@ -150,7 +171,7 @@ def package_problems(lock: str) -> list[str]:
 def main() -> None:
     """Run the check."""
     parser = argparse.ArgumentParser(description="Check params.yaml, the files it names and the packages.")
-    parser.add_argument("--no-files", action="store_true", help="leave out the files, which not every stage needs")
+    parser.add_argument("--no-files", action="store_true", help="leave out the files, which only ingest needs")
     args = parser.parse_args()
     lock = in_project(LOCK_FILE)
     if not lock.is_file():

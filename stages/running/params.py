@@ -106,8 +106,8 @@ class Params(Mapping[str, Any]):
         return len(self._values)
 
 
-def read_params() -> Params:
-    """Read params.yaml, having had it checked whole.
+def read_params(check_files: bool = False) -> Params:
+    """Read params.yaml, having had it checked whole, with the files that it names on demand.
 
     The check is a process of its own: it knows the rules of every stage, and this stage must not depend on the others.
 
@@ -115,7 +115,8 @@ def read_params() -> Params:
         SystemExit: the check failed and has said why on stderr.
     """
     sys.stdout.flush()
-    if subprocess.run([sys.executable, "-m", "stages.preflight", "--no-files"]).returncode != 0:
+    options = [] if check_files else ["--no-files"]
+    if subprocess.run([sys.executable, "-m", "stages.preflight", *options]).returncode != 0:
         sys.exit(1)
     return Params(flatten(load(in_project(PARAMS_FILE))))
 
