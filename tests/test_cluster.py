@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,6 +158,46 @@ def test_one_that_ended_while_it_waited_is_waited_for_again() -> None:
             first_try.sendall(hello(known, 1))
         assert all_meet(known, [1, 2]) == [None, None]
         counting.result()
+
+
+def drip(connection: socket.socket) -> bool:
+    """Send a byte now and then, for 20 seconds; whether the other end had enough of it before."""
+    with connection:
+        for _ in range(200):
+            try:
+                connection.sendall(b" ")
+            except OSError:
+                return True
+            time.sleep(0.1)
+    return False
+
+
+def test_a_stranger_whose_line_does_not_end_holds_up_nobody() -> None:
+    known = tasks(3)
+    with ThreadPoolExecutor(2) as threads:
+        counting = threads.submit(meet, known, 0, 60)
+        wait_for(lambda: not gone_from(known[0]), "the first to listen")
+        stranger = threads.submit(drip, socket.create_connection(known[0].host_and_port))
+        assert all_meet(known, [1, 2], patience=60) == [None, None]
+        counting.result()
+        assert stranger.result()
+
+
+def test_a_line_that_comes_byte_by_byte_has_a_limit_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.training.meeting.ANSWER", 1)
+    monkeypatch.setattr("stages.training.meeting.OFTEN", 1)
+    known = tasks(2)
+    with ThreadPoolExecutor(2) as threads:
+        counting = threads.submit(meet, known, 0, 60)
+        wait_for(lambda: not gone_from(known[0]), "the first to listen")
+        assert drip(socket.create_connection(known[0].host_and_port)) and not counting.done()
+        assert all_meet(known, [1]) == [None]
+        counting.result()
+        with socket.create_server(known[0].host_and_port) as server:
+            stranger = threads.submit(lambda: drip(server.accept()[0]))
+            with pytest.raises(InputError, match="what listens there is not this training"):
+                meet(known, 1, 1)
+            assert stranger.result()
 
 
 # --- what is shared out
