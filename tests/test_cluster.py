@@ -311,6 +311,17 @@ def test_three_processes_write_the_bytes_of_one_though_the_shards_are_four(
     assert listed == "", "written besides the outputs"
 
 
+@pytest.mark.slow
+def test_a_proxy_is_not_for_the_addresses_of_the_cluster(
+    group: Callable[..., Group], project: Project, reproduced: Project
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:  # it answers nobody
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        project.env |= dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), address)
+        succeed(group(2).start())
+    assert outputs(project) == expected(reproduced)
+
+
 def fails_naming(member: Member, named: Member) -> None:
     assert member.process.wait(60) == 1
     line = member.err[-1]

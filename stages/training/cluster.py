@@ -19,6 +19,7 @@ from stages.training.meeting import gone, meet
 from stages.training.tf_config import KINDS, Task, parse
 
 PATIENCE = 600.0  # seconds to wait for the others
+PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
 JOINED = 120  # seconds that TensorFlow may take once all have met
 LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
 GROUP = 1998  # no key of TensorFlow's own, which count from 1
@@ -55,6 +56,8 @@ class Cluster:
         """
         import tensorflow as tf
 
+        for name in PROXIES:  # it is not for the cluster's own addresses, and gRPC would wait for it in vain
+            os.environ.pop(name, None)
         meet(self.tasks, self.rank, self.patience)
         task = self.tasks[self.rank]
         jobs = {kind: [other.address for other in self.tasks if other.kind == kind] for kind in KINDS}
