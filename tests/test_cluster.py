@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -253,15 +253,19 @@ class Group:
 
     def start(self, *ranks: int) -> list[Member]:
         """Start processes of these ranks (default: all)."""
-        return [self._start(self.configs[rank]) for rank in ranks or range(len(self.configs))]
+        return [self.start_as(rank, train_command()) for rank in ranks or range(len(self.configs))]
+
+    def start_as(self, rank: int, command: Sequence[str]) -> Member:
+        """Start a command as the process of this rank."""
+        return self._start(self.configs[rank], command)
 
     def start_alone(self) -> Member:
         """Start a process that is a cluster of its own."""
-        return self._start(configs(1)[0])
+        return self._start(configs(1)[0], train_command())
 
-    def _start(self, config: str) -> Member:
+    def _start(self, config: str, command: Sequence[str]) -> Member:
         log = self.project.root / f"member-{len(self.members)}"
-        self.members.append(start(train_command(), config, log, self.project.root, self.project.command_env()))
+        self.members.append(start(command, config, log, self.project.root, self.project.command_env()))
         return self.members[-1]
 
     def end(self) -> None:
@@ -322,11 +326,53 @@ def test_a_proxy_is_not_for_the_addresses_of_the_cluster(
     assert outputs(project) == expected(reproduced)
 
 
-def fails_naming(member: Member, named: Member) -> None:
-    assert member.process.wait(60) == 1
+def fails_naming(member: Member, *named: Member) -> None:
+    assert member.process.wait(60) == 1, member.err
     line = member.err[-1]
-    assert line.startswith("train: ") and named.name in line and "ended or hangs" in line, member.err
+    assert line.startswith("train: ") and "ended or hangs" in line, member.err
+    assert all(f"{other.name} (" in line for other in named), member.err
     assert [other for other in member.err if not other.startswith("cluster: ")] == [line]
+
+
+def train_that_stops_once_all_have_met(how: signal.Signals) -> list[str]:
+    """The command of train, but that the process sends itself a signal before it starts TensorFlow's cluster."""
+    lines = [
+        "import os",
+        "from stages import train",
+        "from stages.running import process",
+        "from stages.training import cluster",
+        "meet = cluster.meet",
+        f"cluster.meet = lambda *args: (meet(*args), os.kill(os.getpid(), {int(how)}))",
+        "process.run(train.main)",
+    ]
+    return ["python", "-c", "\n".join(lines), *train_command()[3:]]
+
+
+def is_dead_or_frozen(member: Member) -> bool:
+    return Path(f"/proc/{member.process.pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "T")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "victims",
+    [{0: signal.SIGKILL}, {0: signal.SIGSTOP}, {1: signal.SIGKILL, 2: signal.SIGSTOP}],
+    ids=["the first dies", "the first hangs", "one dies and one hangs"],
+)
+def test_whoever_dies_or_hangs_between_the_meeting_and_tensorflows_start_is_named(
+    group: Callable[..., Group], victims: dict[int, signal.Signals]
+) -> None:
+    cluster = group(4)
+    members = [
+        cluster.start_as(
+            rank, train_that_stops_once_all_have_met(victims[rank]) if rank in victims else train_command()
+        )
+        for rank in range(4)
+    ]
+    lost = [members[rank] for rank in victims]
+    wait_for(lambda: all(map(is_dead_or_frozen, lost)), "the signals")
+    for member in members:
+        if member not in lost:
+            fails_naming(member, *lost)
 
 
 OF_LONG = {"train.epochs": LONG, "train.early_stopping": 3}

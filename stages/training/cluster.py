@@ -20,7 +20,7 @@ from stages.training.tf_config import KINDS, Task, parse
 
 PATIENCE = 600.0  # seconds to wait for the others
 PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
-JOINED = 120  # seconds that TensorFlow may take once all have met
+REGISTERED, JOINED = 30, 45  # seconds that TensorFlow may take, once all have met, for what takes half a second
 LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
 GROUP = 1998  # no key of TensorFlow's own, which count from 1
 
@@ -55,22 +55,31 @@ class Cluster:
             InputError: see `meet`.
         """
         import tensorflow as tf
+        from tensorflow.python.eager import context
 
         for name in PROXIES:  # it is not for the cluster's own addresses, and gRPC would wait for it in vain
             os.environ.pop(name, None)
         meet(self.tasks, self.rank, self.patience)
-        task = self.tasks[self.rank]
-        jobs = {kind: [other.address for other in self.tasks if other.kind == kind] for kind in KINDS}
+        first, task = self.tasks[0], self.tasks[self.rank]
+        listed = {kind: [other.address for other in self.tasks if other.kind == kind] for kind in KINDS}
+        jobs = {kind: addresses for kind, addresses in listed.items() if addresses}
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec({kind: addresses for kind, addresses in jobs.items() if addresses}),
-            task_type=task.kind,
-            task_id=task.index,
-            rpc_layer="grpc",
+            tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
         )
+        # As the strategy would, but for the limit: it waits for an hour for one that has gone since all met.
+        context.context().configure_coordination_service(
+            "standalone", f"/job:{first.kind}/replica:0/task:0", cluster_register_timeout_in_ms=REGISTERED * 1000
+        )
+        service = context.context().coordination_service
+        service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
+        for kind, addresses in jobs.items():
+            service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
         on_sigterm = signal.getsignal(signal.SIGTERM)
         with startup_noise_held_back() as noise:
-            # Should one of them die just now, TensorFlow would wait for an hour; no code of ours runs meanwhile.
-            os.write(2, f"the cluster did not come together in {JOINED} s after all of it had met\n".encode())
+            # Once all are registered, the first one watches the others. Should it freeze itself in the milliseconds
+            # until it has told them all devices, they would wait for an hour; no code of ours runs meanwhile.
+            last_words = f"the cluster did not come together in {JOINED} s after it had met; {first} may hang\n"
+            os.write(2, last_words.encode())
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(JOINED)
             try:
