@@ -75,9 +75,9 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
 
 
 def unhashed_problems(source: str) -> list[str]:
-    """Say what of the folder `source` DVC leaves out of its hash, so that no change of it would be seen: a line, or none.
+    """Say what of the folder `source` DVC does not hash, so that no change of it would be seen: one line, or none.
 
-    In folders of the project alone it leaves out what .dvcignore names, and folders that have a .dvc of their own.
+    In folders of the project it leaves out what .dvcignore names, and folders that have a .dvc of their own.
     """
     root, folder = (os.path.abspath(in_project(name)) for name in (".", source))  # noqa: PTH100 - no links followed
     if not os.path.isdir(folder) or not Path(folder).is_relative_to(root):  # noqa: PTH112 - as above
