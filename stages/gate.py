@@ -23,6 +23,7 @@ def main() -> None:
         description="Fail if results are stale, below the floor, or worse than the base's."
     )
     parser.add_argument("base", metavar="BASE", nargs="?", help="the commit to compare with; as `make report` if none")
+    parser.add_argument("--trust-cache", action="store_true", help="say that not all stages were computed for this")
     args = parser.parse_args()
     params = read_params()
 
@@ -31,6 +32,8 @@ def main() -> None:
 
     base, missing = (find_revision(args.base), "") if args.base else default_base()
     passed, failed = gate(base, missing, params["gate.accuracy"], params["gate.level"])
+    if args.trust_cache:
+        passed.insert(0, "not all stages were computed: DVC's cache was trusted (TRUST_CACHE)")
     print("\n".join(f"gate: {line}" for line in passed))
     if failed:
         raise InputError(*failed)

@@ -19,6 +19,7 @@ def main() -> None:
         nargs="?",
         help="a branch, tag or SHA; without one, the last commit, or the one before if nothing changed since",
     )
+    parser.add_argument("--trust-cache", action="store_true", help="say that not all stages were computed for this")
     parser.add_argument("--html", type=Path, default=Path("report.html"), help="page to write, pictures and all")
     parser.add_argument("--markdown", type=Path, default=Path("report.md"), help="the same without pictures")
     args = parser.parse_args()
@@ -34,7 +35,7 @@ def main() -> None:
         if not is_shallow():
             raise
         base, missing = None, str(error)
-    context = collect(base, missing)
+    context = collect(base, missing) | {"trusted_cache": args.trust_cache}
     with replacing_all(args.html, args.markdown) as (html, markdown):
         html.write_text(render("report.html.j2", **context), encoding="utf-8")
         markdown.write_text(render("report.md.j2", **context), encoding="utf-8")

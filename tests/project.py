@@ -37,10 +37,11 @@ class Project:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=self.root, env=self.command_env(), text=True, capture_output=True)
 
-    def make(self, target: str) -> subprocess.CompletedProcess[str]:
-        """Run a make target with this interpreter's environment as the project's; `-o` keeps it as it is."""
-        (self.root / ".venv").symlink_to(sys.prefix)
-        return self.run("make", "-o", ".venv/.installed", target)
+    def make(self, *targets: str) -> subprocess.CompletedProcess[str]:
+        """Run make targets with this interpreter's environment as the project's; `-o` keeps it as it is."""
+        if not (self.root / ".venv").exists():
+            (self.root / ".venv").symlink_to(sys.prefix)
+        return self.run("make", "-o", ".venv/.installed", *targets)
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own, its output in the file `log`."""

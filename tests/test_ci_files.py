@@ -125,3 +125,19 @@ def test_what_a_host_runs_runs_on_a_fresh_clone_and_leaves_a_report(
     assert "<html" in (clone.root / "report.html").read_text()
     assert host == "gitlab" or summary.read_text() == (clone.root / "report.md").read_text()
     assert clone.run("git", "status", "--porcelain").stdout == ""
+
+
+@pytest.mark.slow
+def test_ci_computes_what_was_only_committed_unless_it_is_told_to_trust_the_cache(project: Project) -> None:
+    project.set_param("train.epochs", 3)
+    project.set_param("gate.accuracy", None)
+    project.run("dvc", "commit", "--force")  # as if the results at hand were of three epochs
+    project.commit("results of other parameters")
+    project.env["PYTEST_ADDOPTS"] = "-k top_level"
+    trusting = project.make("ci", "TRUST_CACHE=1")
+    assert trusting.returncode == 0, trusting.stderr
+    assert "gate: not all stages were computed: DVC's cache was trusted (TRUST_CACHE)" in trusting.stdout
+    assert "**Not all stages were computed for this report" in (project.root / "report.md").read_text()
+    computing = project.make("ci")
+    assert computing.returncode != 0 and "gate: dvc.lock, metrics/" in computing.stderr
+    assert "Not all stages" not in (project.root / "report.md").read_text()

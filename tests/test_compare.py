@@ -288,7 +288,7 @@ def test_the_report_names_what_changed_and_nothing_else(report: dict[str, str], 
     for revision in ("HEAD", "HEAD~1"):
         sha = changed.run("git", "rev-parse", "--short=10", revision).stdout.strip()
         assert sha in text and sha in report["html"]
-    assert "the same as the base's" in text
+    assert "the same as the base's" in text and "\n- params.yaml\n" in text and "- metrics/" not in text
 
 
 def test_what_users_name_is_escaped(report: dict[str, str]) -> None:
@@ -351,7 +351,7 @@ def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project, 
     copy.append("stages/figures/curves.py", "\n# not run\n")
     stale = report_of(copy, "HEAD")
     assert "These results are not of the files beside them**: report must run again" in stale
-    assert "Nothing changed" not in stale
+    assert "Nothing changed" not in stale and "\n- stages/figures/curves.py\n" in stale
     copy.run("git", "restore", ".")
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
     assert r"has no metrics/test.json; \`dvc repro\` makes it" in report_of(copy, first)
@@ -364,6 +364,14 @@ def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project, 
     assert "without a commit, beside no base: there is no earlier commit" in report_of(copy)
     copy.commit("the first")
     assert "beside no base: there is no earlier commit" in report_of(copy)
+
+
+def test_a_change_of_code_that_no_stage_depends_on_is_named(copy: Project) -> None:
+    copy.append("stages/gate.py", "\n# always open\n")
+    text = report_of(copy, "HEAD")
+    assert "Nothing changed" not in text and "\n- stages/gate.py\n" in text
+    copy.commit("a gate that is always open")
+    assert "\n- stages/gate.py\n" in report_of(copy, "HEAD~1")
 
 
 def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project) -> None:

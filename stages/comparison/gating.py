@@ -32,7 +32,12 @@ def gate(base: Revision | None, missing: str, floor: float | None, level: float)
 
     stale, changed = stale_stages(), uncommitted(LOCK, "metrics")
     check(not stale, f"{', '.join(stale)}: must run again, `dvc repro`" if stale else "results are of these files")
-    check(not changed, f"{', '.join(changed)}: not as committed; commit it" if changed else "results are as committed")
+    check(
+        not changed,
+        f"{', '.join(changed)}: not as committed; commit what `dvc repro` makes"
+        if changed
+        else "results are as committed",
+    )
     if floor is not None:
         check(
             now.accuracy >= floor, f"{METRICS}: accuracy {now.accuracy:.4f}, must be at least gate.accuracy = {floor}"

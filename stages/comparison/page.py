@@ -20,8 +20,8 @@ from stages.comparison.changes import (
 )
 from stages.comparison.comparing import Comparison, compare
 from stages.comparison.galleries import draw_galleries
-from stages.comparison.results import read_results
-from stages.comparison.revisions import WORKSPACE, Revision, head, uncommitted
+from stages.comparison.results import LOCK, read_results
+from stages.comparison.revisions import WORKSPACE, Revision, changed_files, head, uncommitted
 from stages.evaluation.tables import wilson_interval
 from stages.figures.tables import CLASSES as CLASS_COLUMNS
 from stages.figures.tables import parse_table
@@ -82,19 +82,22 @@ def collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "pictures": [Picture(title, _inline(Path(path))) for path, title in PICTURES.items() if Path(path).is_file()],
         "galleries": [],
         **dict.fromkeys(("comparison", "no_comparison", "no_galleries")),
-        **{name: [] for name in ("changed_params", "changed_packages", "changed_stages")},
+        **{name: [] for name in ("changed_params", "changed_packages", "changed_stages", "changed_files")},
     }
     if base is not None:
         context["changed_params"] = differing(read_params(base), read_params(now))
         context["changed_packages"] = differing(read_packages(base), read_packages(now))
         context["changed_stages"] = changed_stages(base, now)
+        context["changed_files"] = [
+            path for path in changed_files(base) if path != LOCK and not path.startswith("metrics/")
+        ]
         try:
             context["comparison"] = compare(read_results(base), read_results(now))
         except InputError as error:
             context["no_comparison"] = str(error)
         else:
             context["galleries"], context["no_galleries"] = _galleries(context["comparison"])
-    changes = ("changed_params", "changed_packages", "changed_stages", "stale", "no_comparison")
+    changes = ("changed_params", "changed_packages", "changed_stages", "changed_files", "stale", "no_comparison")
     test, train, data = (_numbers(base, now, path) for path in ("metrics/test.json", "metrics/train.json", DATA))
     same_test_set = context["comparison"] is not None
     same_rows = not any(

@@ -103,6 +103,12 @@ def uncommitted(*paths: str, new: str = "all") -> list[str]:
     return [line[3:] for line in found.stdout.decode(errors="replace").split("\0") if line]
 
 
+def changed_files(base: Revision) -> list[str]:
+    """The files of the working tree that differ from those of a commit, those that git does not know yet included."""
+    differing = _git("diff", "--name-only", "-z", "--no-renames", "--relative", str(base.sha)).stdout
+    return sorted({*filter(None, differing.decode(errors="replace").split("\0")), *uncommitted(".")})
+
+
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(["git", *arguments], capture_output=True)
