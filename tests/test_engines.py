@@ -18,16 +18,14 @@ from tests.project import ROOT, Project
 from tests.test_interruptions import trainers, wait_for
 from tests.test_process import our_lines
 
-README = (ROOT / "README.md").read_text()
+TRAIN, SWEEP = ("bash", "stages.share"), ("bash", "--array")
 
 
 def block(language: str, word: str) -> str:
     """README's one block of a language that has this word in it."""
-    (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if word in text]
+    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (found,) = [text for text in blocks if word in text]
     return str(found)
-
-
-TRAIN, SWEEP = block("bash", "stages.share"), block("bash", "--array")
 
 
 # --- the command that every process starts
@@ -57,8 +55,10 @@ def test_of_one_process_it_is_dvc_repro_also_where_no_environment_is_activated(p
 # --- Slurm
 
 
-@pytest.mark.parametrize("script", [TRAIN, SWEEP])
-def test_a_batch_script_is_valid_shell(script: str) -> None:
+@pytest.mark.ours
+@pytest.mark.parametrize("named", [TRAIN, SWEEP])
+def test_a_batch_script_is_valid_shell(named: tuple[str, str]) -> None:
+    script = block(*named)
     assert script.startswith("#!/bin/bash\n#SBATCH ")
     run = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)
     assert run.returncode == 0 and run.stderr == ""
@@ -76,8 +76,8 @@ def slurm_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def at_slurm(project: Project) -> Project:
     """A project as README's scripts want it."""
     (project.root / ".venv").symlink_to(sys.prefix)
-    (project.root / "train.sbatch").write_text(TRAIN)
-    (project.root / "sweep.sbatch").write_text(SWEEP)
+    (project.root / "train.sbatch").write_text(block(*TRAIN))
+    (project.root / "sweep.sbatch").write_text(block(*SWEEP))
     return project
 
 
@@ -176,6 +176,7 @@ def differences(value: Any, known: Any, path: str = "") -> list[str]:
     return [] if good else [f"{path}: {value}"]
 
 
+@pytest.mark.ours
 def test_the_manifest_is_of_the_operators_schema_and_starts_what_exists() -> None:
     manifest = parse(block("yaml", "kind: TFJob"), "README.md")
     assert differences(manifest, KNOWN) == []
@@ -187,6 +188,7 @@ def test_the_manifest_is_of_the_operators_schema_and_starts_what_exists() -> Non
     assert container["command"] == [".venv/bin/python", "-m", "stages.share"]
 
 
+@pytest.mark.ours
 def test_rays_process_starts_what_exists() -> None:
     code = block("python", "TensorflowTrainer")
     compile(code, "README.md", "exec")

@@ -22,6 +22,7 @@ def tracked() -> list[str]:
     return listed.stdout.splitlines()
 
 
+@pytest.mark.ours
 def test_the_top_level_holds_the_expected_entries_and_only_these() -> None:
     assert {name.partition("/")[0] for name in tracked()} == EXPECTED
 

@@ -13,6 +13,8 @@ from tests.verify import recorded
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
+pytestmark = pytest.mark.ours
+
 # Set-up that the test environment stands on already, or that needs the network.
 NOT_RUN = ("python3 -m venv", ". .venv", "pip install", "dvc repro")
 
@@ -100,8 +102,9 @@ def test_the_model_is_used_and_trained_on_as_shown(project: Project) -> None:
     """By stock Keras alone."""
     (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "load_model" in code]
     data = "x, y = (numpy.load(f'data/prepared/{name}_test.npy') for name in 'xy')"
-    run = project.run("python", "-c", f"import keras, numpy\n{data}\n{code}")
+    run = project.run("python", "-c", f"import keras, numpy\n{data}\n{code}\nprint(f'{{model.count_params():,}}')")
     assert run.returncode == 0 and "loss: " in run.stdout, run.stderr
+    assert f"{run.stdout.splitlines()[-1]} parameters, 5 epochs" in README
 
 
 @pytest.mark.slow
