@@ -6,16 +6,35 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.running.params import load
+from stages.running.params import flatten, load, parse
 
 ROOT = Path(__file__).parent.parent
+
+# The recipe that tests know the results of, whatever a project's params.yaml has become.
+RECIPE = """
+data: {source: data/mnist.npz, transposed: false, test_split: 0.2, image_size: null, channels: null,
+  unreadable_pictures: error}
+prepare: {raw_image_data_format: channels_last, image_data_format: channels_last, scale: null, classes: null,
+  class_names: null, strict: false}
+model: {filters: [32, 16], kernel_size: 3, pool_size: 2, conv_dropout: 0.5, dense_units: 128, dense_dropout: 0.5}
+train: {seed: 1998, epochs: 5, batch_size: 128, learning_rate: 0.001, schedule: constant, early_stopping: null,
+  validation_split: 0.05, validation_rows: last, shards: 4,
+  augmentation: {rotation: 0, shear: 0, zoom: 0, shift: 0}}
+tensorflow: {instruction_set: avx2, device: cpu}
+predict: {input: data/prepared/x_test.npy, index: 0, preprocessing: digit}
+gate: {accuracy: 0.983, level: 0.05}
+"""
 
 # An hour's recipe in seconds: every path of the real one is taken, the last short batch included.
 SMALL = {"data.source": "data/small.npz", "train.epochs": 2, "train.batch_size": 64, "train.validation_split": 0.1}
@@ -38,10 +57,16 @@ class Project:
         return subprocess.run(command, cwd=self.root, env=self.command_env(), text=True, capture_output=True)
 
     def make(self, *targets: str) -> subprocess.CompletedProcess[str]:
-        """Run make targets with this interpreter's environment as the project's; `-o` keeps it as it is."""
+        """Run make targets with this interpreter's environment as the project's."""
         if not (self.root / ".venv").exists():
-            (self.root / ".venv").symlink_to(sys.prefix)
+            self.use_environment()
         return self.run("make", "-o", ".venv/.installed", *targets)
+
+    def use_environment(self) -> None:
+        """Link `.venv` to this interpreter's environment, and make the locks older, lest make installs it anew."""
+        (self.root / ".venv").symlink_to(sys.prefix)
+        for lock in self.root.glob("requirements*.lock"):
+            os.utime(lock, (0, 0))
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own, its output in the file `log`."""
@@ -98,9 +123,14 @@ def set_params(path: Path, values: dict[str, Any]) -> None:
     editor = YAML()  # keeps comments, as DVC does
     params = editor.load(path)
     for key, value in values.items():
-        section, _, name = key.partition(".")
-        params[section][name] = value
+        *sections, name = key.split(".")
+        reduce(getitem, sections, params)[name] = value
     editor.dump(params, path)
+
+
+def recipe() -> dict[str, Any]:
+    """The values of RECIPE by their dotted keys."""
+    return flatten(parse(RECIPE, "RECIPE"))
 
 
 def copy_project(root: Path, leave_out: tuple[str, ...] = ()) -> Project:
@@ -118,10 +148,22 @@ def copy_project(root: Path, leave_out: tuple[str, ...] = ()) -> Project:
     return project
 
 
+def draw_pictures(folder: Path, classes: Sequence[str], count: int) -> None:
+    """Draw so many small pictures in all, in a folder for each of three classes: a square in red, green or blue."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        pixels = rng.integers(0, 100, (32, 32, 3), dtype=np.uint8)
+        pixels[8:24, 8:24, number % 3] = rng.integers(180, 256)
+        path = folder / classes[number % 3] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
 def make_project(root: Path, arrays: dict[str, np.ndarray]) -> Project:
-    """Copy this working tree without its results, and give it `arrays` and a recipe for seconds."""
-    project = copy_project(root, leave_out=("data/mnist.npz", "metrics/", "dvc.lock"))
+    """Copy this working tree without its data and results, and give it `arrays` and a recipe for seconds."""
+    project = copy_project(root, leave_out=("data/", "metrics/", "dvc.lock"))
+    (root / "data").mkdir()
     np.savez_compressed(root / "data/small.npz", allow_pickle=False, **arrays)
-    set_params(root / "params.yaml", SMALL)
+    set_params(root / "params.yaml", {**recipe(), **SMALL})
     project.commit("a small data set")
     return project

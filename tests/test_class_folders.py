@@ -18,7 +18,7 @@ from stages.running.process import InputError
 from stages.sources.options import Options
 from stages.sources.recognition import copy_source
 from stages.sources.splitting import held_back
-from tests.project import ROOT
+from tests.project import RECIPE, ROOT
 
 ROWS, COLS = 4, 6
 THREE = "1 (10), 2 (10), 10 (10)"
@@ -418,9 +418,9 @@ def test_pictures_larger_than_the_free_disk_are_refused_before_anything_is_writt
 
 
 def test_the_stage_itself_runs_on_class_folders_and_is_quiet_where_nobody_watches(pets: Path, tmp_path: Path) -> None:
-    for name in ("params.yaml", "requirements.lock", "dvc.yaml"):
-        text = (ROOT / name).read_text().replace("data/mnist.npz", str(pets))
-        (tmp_path / name).write_text(text)
+    (tmp_path / "params.yaml").write_text(RECIPE.replace("data/mnist.npz", str(pets)))
+    for name in ("requirements.lock", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "stages").symlink_to(ROOT / "stages")
     command = [sys.executable, "-m", "stages.ingest", "--raw", "raw"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -23,7 +23,7 @@ def test_a_wrong_data_source_is_said_before_dvc_removes_anything_and_predictions
 
 def test_a_failed_run_ends_with_the_stages_whose_results_are_not_of_its_inputs(project: Project) -> None:
     stages = ["ingest", "prepare", "train", "evaluate", "predict-sample", "report"]
-    project.set_param("data.source", "data/README.md")
+    project.set_param("data.source", "README.md")
     run = project.make("repro")
     assert run.returncode != 0 and "loss" not in run.stdout  # no score of the model before
     assert "".join(f"  {stage}\n" for stage in stages) in run.stderr.partition("still of earlier inputs, are")[2]

@@ -12,13 +12,18 @@ from dvc.utils.serialize import parse_yaml  # type: ignore[import-untyped]
 from stages.preflight import RULES, package_problems, params_problems, sample_problems, source_problems
 from stages.running.params import Params, flatten, load
 from stages.running.process import InputError
-from tests.project import ROOT
+from tests.project import ROOT, recipe
 
 GOOD = flatten(load(ROOT / "params.yaml"))
 
 
 def test_the_committed_file_has_no_problem() -> None:
     assert params_problems(GOOD) == []
+
+
+@pytest.mark.ours
+def test_the_committed_file_has_the_recipe_that_the_tests_know() -> None:
+    assert recipe() == GOOD
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.project import ROOT, Project, md5
+from tests.project import Project, md5
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "fake",
@@ -60,7 +60,7 @@ def test_a_clone_pulls_predicts_without_training_and_has_nothing_to_rerun(pushed
     subprocess.run(["git", "clone", "-q", pushed.root, tmp_path / "clone"], check=True)
     clone = Project(tmp_path / "clone", CREDENTIALS)
     run_all(clone, "dvc pull models/cnn.h5 models/confidence.json data/prepared/dataset.json")
-    predicted = clone.run("python", "-m", "stages.predict_sample", str(ROOT / "metrics/prediction.png"))
+    predicted = clone.run("python", "-m", "stages.predict_sample", "metrics/prediction.png")
     assert predicted.returncode == 0 and "prediction.png: " in predicted.stdout, predicted.stderr
     run_all(clone, "dvc pull")
     assert clone.digests() == pushed.digests()
