@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.project import Project, output_paths
+from tests.project import Project, draw_pictures, output_paths
 
 PLAIN_KERAS = """
 import sys, json, keras, numpy as np
 model = keras.models.load_model("models/cnn.h5")
 x, y = np.load("data/prepared/x_test.npy"), np.load("data/prepared/y_test.npy")
 loss, accuracy = model.evaluate(x, y, verbose=0)
-print(json.dumps({"parameters": model.count_params(), "loss": loss, "accuracy": accuracy,
-                  "predicted": model.predict(x, verbose=0).argmax(axis=1).tolist(), "kind": type(model).__name__}))
+predicted = model.predict(x, verbose=0).argmax(axis=1).tolist()
+print(json.dumps({"loss": loss, "accuracy": accuracy, "predicted": predicted}))
 """
 
 
@@ -30,7 +30,6 @@ def test_a_plain_keras_session_loads_the_model_and_agrees_with_metrics_and_predi
     run = reproduced.run("python", "-c", PLAIN_KERAS)
     plain = json.loads(run.stdout.splitlines()[-1])
     metrics = json.loads((reproduced.root / "metrics/test.json").read_text())
-    assert plain["parameters"] == 57_562 and plain["kind"] == "Sequential"
     assert metrics["n"] == 200
     assert metrics["accuracy"] == pytest.approx(plain["accuracy"], abs=1e-6)
     assert metrics["loss"] == pytest.approx(plain["loss"], abs=1e-4)
@@ -59,6 +58,7 @@ def test_the_saved_model_is_graded_on_the_validation_rows_for_choosing_without_t
     assert metrics["val_accuracy"] == pytest.approx(accuracy, abs=1e-6)
 
 
+@pytest.mark.ours
 def test_it_learns_something_from_540_images(reproduced: Project) -> None:
     history = np.genfromtxt(reproduced.root / "metrics/history.csv", delimiter=",", names=True)
     assert history.dtype.names == ("epoch", "accuracy", "loss", "val_accuracy", "val_loss")
@@ -208,14 +208,7 @@ def test_make_repro_stops_at_bad_params_with_all_problems_before_any_stage(proje
 def test_class_folders_of_colour_pictures_train_and_predict_with_their_names_in_every_output(
     project: Project, tmp_path: Path
 ) -> None:
-    rng = np.random.default_rng(0)
-    for number in range(120):
-        channel = number % 3
-        pixels = rng.integers(0, 100, (32, 32, 3), dtype=np.uint8)
-        pixels[8:24, 8:24, channel] = rng.integers(180, 256)
-        path = tmp_path / "source" / ("red, bright", "green", "$b$")[channel] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
+    draw_pictures(tmp_path / "source", ("red, bright", "green", "$b$"), 120)
     Image.new("RGB", (90, 60), (0, 230, 0)).save(tmp_path / "leaf.png")
     for key, value in {"data.source": str(tmp_path / "source"), "train.epochs": 6, "train.batch_size": 16}.items():
         project.set_param(key, value)

@@ -118,8 +118,8 @@ def test_training_does_not_begin_where_what_it_gives_cannot_be_written(project: 
 
 
 def test_a_network_larger_than_memory_is_a_line_that_names_the_parameters(project: Project) -> None:
-    project.set_param("model.filters", [4096, 4096])
-    project.set_param("model.kernel_size", 100)
+    larger = "import keras\n\n\ndef build_network(*_, **__):\n    keras.layers.Dense(2**22).build((1, 2**22))\n"
+    (project.root / "stages/network/architecture.py").write_text(larger)
     ended = project.run(
         "python",
         "-m",
