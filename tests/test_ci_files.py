@@ -1,6 +1,5 @@
 """The files that continuous integration and pre-commit read: valid, harmless, and what they run runs."""
 
-import os
 import re
 import subprocess
 import sys
@@ -9,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stages.running.params import load
-from tests.project import ROOT, Project, copy_project
+from stages.running.params import flatten, load
+from tests.project import ROOT, Project, copy_project, draw_pictures, set_params
 
 WORKFLOW = Path(".github/workflows/pipeline.yml")
 GITLAB = Path(".gitlab-ci.yml")
@@ -82,7 +81,7 @@ def test_the_hooks_of_pre_commit_run_what_make_lint_does_and_check_dvc_lock() ->
 @pytest.mark.parametrize("typed", [True, False], ids=["on the command line", "in the environment"])
 def test_a_base_that_git_does_not_know_is_one_line_and_is_not_run(tmp_path: Path, base: str, typed: bool) -> None:
     project = copy_project(tmp_path, leave_out=("data/", "metrics/", "stages/", "tests/"))
-    (project.root / ".venv").symlink_to(sys.prefix)
+    project.use_environment()
     project.env |= {} if typed else {"BASE": base}
     run = project.run("make", "-o", ".venv/.installed", "ci", *([f"BASE={base}"] if typed else []))
     assert run.returncode != 0 and f"make: BASE={base}: git knows no such commit here\n" in run.stderr
@@ -107,14 +106,12 @@ def test_what_a_host_runs_runs_on_a_fresh_clone_and_leaves_a_report(
     project.commit("a floor")
     clone = Project(tmp_path / "clone")
     subprocess.run(["git", "clone", "-q", history, f"file://{project.root}", clone.root], check=True)
-    (clone.root / ".venv").symlink_to(sys.prefix)
-    for lock in clone.root.glob("*.lock"):
-        os.utime(lock, (0, 0))  # older than the environment, so that it is not made anew
+    clone.use_environment()
     home, summary = tmp_path / "home", tmp_path / "summary"
     home.mkdir()
     clone.env = {
         "HOME": str(home),
-        "PYTEST_ADDOPTS": "-k 'top_level or git_does_not_know'",
+        "PYTEST_ADDOPTS": "-k 'locks_hold or git_does_not_know'",
         "GITHUB_STEP_SUMMARY": str(summary),
     }
     clone.env |= {"BASE": base, "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
@@ -141,3 +138,63 @@ def test_ci_computes_what_was_only_committed_unless_it_is_told_to_trust_the_cach
     computing = project.make("ci")
     assert computing.returncode != 0 and "gate: dvc.lock, metrics/" in computing.stderr
     assert "Not all stages" not in (project.root / "report.md").read_text()
+
+
+NETWORK = '''
+"""Another network than the classic one: with a graph, averages and no dropout."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+LOSS = "categorical_crossentropy"
+
+
+def build_optimizer(learning_rate: float) -> keras.optimizers.Optimizer:
+    """Make it."""
+    return keras.optimizers.SGD(float(learning_rate), momentum=0.9)
+
+
+def build_network(
+    input_shape: tuple[int, int, int], image_data_format: str, classes: int, *, filters: Sequence[int], **_: Any
+) -> keras.Model:
+    """Build it: a residual block for each entry of `filters`."""
+    layers = keras.layers
+    image = layers.Input(input_shape)
+    found = image if image_data_format == "channels_last" else layers.Permute((2, 3, 1))(image)
+    for units in filters:
+        before = layers.Conv2D(units, 3, padding="same", activation="relu")(found)
+        after = layers.BatchNormalization()(layers.Conv2D(units, 3, padding="same")(before))
+        found = layers.ReLU()(layers.Add()([before, after]))
+    pooled = layers.GlobalAveragePooling2D()(found)
+    return keras.Model(image, layers.Dense(classes, activation="softmax")(pooled))
+'''
+
+MINE = {
+    "data": {"source": "mine", "test_split": 0.3, "image_size": [16, 24], "channels": 3},
+    "prepare": {"image_data_format": "channels_first", "scale": 255, "classes": 3, "strict": True},
+    "model": {"filters": [8, 4], "kernel_size": 5, "conv_dropout": 0, "dense_units": 7},
+    "train": {
+        **{"seed": 5, "epochs": 4, "batch_size": 16, "learning_rate": 0.02, "schedule": "cosine", "early_stopping": 2},
+        **{"validation_split": 0.2, "validation_rows": "stratified", "shards": 2, "augmentation": {"rotation": 10}},
+    },
+    "tensorflow": {"instruction_set": "native"},
+    "predict": {"index": 3, "preprocessing": "plain"},
+    "gate": {"accuracy": None, "level": 0.01},
+}
+
+
+@pytest.mark.slow
+def test_make_ci_passes_whole_on_what_somebody_else_has_made_of_the_project(tmp_path: Path) -> None:
+    """With a README, data, classes, parameters and a network of theirs; the tests in it are those of `make test`."""
+    project = copy_project(tmp_path / "project")
+    (project.root / "README.md").write_text("# Mine\n")
+    draw_pictures(project.root / "mine", ("red", "red, or: green", "$b$"), 180)
+    (project.root / "stages/network/architecture.py").write_text(NETWORK.lstrip())
+    set_params(project.root / "params.yaml", flatten(MINE))
+    project.reproduce()
+    project.commit("mine")
+    run = project.make("ci")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "gate: results are as committed" in run.stdout
