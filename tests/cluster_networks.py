@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import io
 import sys
+from typing import Any
 
 from stages.network.runtime import start_tensorflow
 from stages.training.cluster import cluster_from_environment
@@ -17,34 +18,28 @@ def main() -> None:
     start_tensorflow("avx2", "cpu", cluster.join if cluster.size > 1 else None)
     import keras
 
-    from stages.training.augmentation import Augmentation
     from stages.training.loop import Training
-    from stages.training.state import RANDOM_STATE
+    from stages.training.parameters import Train
     from tests import test_networks
+    from tests.project import section
 
     shards, *names = sys.argv[1:]
     for name in names:
         keras.utils.set_random_seed(1)
         network = getattr(test_networks, name)()
-        training = Training(
-            network,
-            test_networks.IMAGES,
-            test_networks.LABELS,
-            seed=1,
-            batch_size=16,
-            learning_rate=0.01,
-            validation_split=0.2,
-            validation_rows="last",
-            shards=int(shards),  # 18 rows: a last batch of 2 leaves some empty
-            schedule="cosine",
-            augmentation=Augmentation(rotation=20, shift=1),
-            cluster=cluster,
-        )
+        recipe: dict[str, Any] = {
+            "seed": 1,
+            "epochs": 2,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "validation_split": 0.2,
+        }
+        recipe |= {"schedule": "cosine", "augmentation": {"rotation": 20, "shift": 1}}
+        train = section(Train, **recipe, shards=int(shards))  # 18 rows: a last batch of 2 leaves some empty
+        training = Training(network, test_networks.IMAGES, test_networks.LABELS, train, cluster)
         with contextlib.redirect_stdout(io.StringIO()):  # the progress
-            rows = [training.run_epoch(epoch, 2) for epoch in (1, 2)]
-        # Random states start anew in each epoch; an LSTM's go on in validation, too, which one process does here.
-        kept = [variable for variable in training.variables if not variable.path.endswith(RANDOM_STATE)]
-        content = b"".join(variable.numpy().tobytes() for variable in kept) + repr(rows).encode()
+            rows = [training.run_epoch(epoch) for epoch in (1, 2)]
+        content = b"".join(variable.numpy().tobytes() for variable in training.variables) + repr(rows).encode()
         print(name, hashlib.md5(content).hexdigest())
     cluster.finish()
 

@@ -8,25 +8,24 @@ from stages.network.runtime import start_tensorflow
 
 start_tensorflow("avx2", "cpu")
 
-from stages.training.augmentation import Augmentation, uniform  # noqa: E402
+from stages.training.augmentation import AMOUNTS, augment  # noqa: E402
+from stages.training.parameters import Augmentation  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.random((40, 12, 8, 1), np.float32), ((0, 0), (6, 6), (6, 6), (0, 0)))
-ROWS = np.arange(40)
+AMOUNTS_OF = RNG.uniform(-1, 1, (40, AMOUNTS))
 ALL = Augmentation(rotation=20, shear=0.3, zoom=0.2, shift=2)
 
 
-def changed(augmentation: Augmentation, seed: int = 1, epoch: int = 1) -> np.ndarray:
-    return augmentation.apply(IMAGES, ROWS, "channels_last", seed, epoch)
+def changed(augmentation: Augmentation) -> np.ndarray:
+    return augment(IMAGES, AMOUNTS_OF, augmentation)
 
 
-def test_an_image_is_changed_as_follows_from_seed_epoch_and_row_alone() -> None:
-    everything = changed(ALL)
-    some = np.array([31, 2, 7])
-    np.testing.assert_array_equal(ALL.apply(IMAGES[some], some, "channels_last", 1, 1), everything[some])
-    assert all((changed(ALL, *other) != everything).any(axis=(1, 2, 3)).all() for other in ((2, 1), (1, 2)))
-    first = np.moveaxis(IMAGES, -1, 1)
-    np.testing.assert_array_equal(ALL.apply(first, ROWS, "channels_first", 1, 1), np.moveaxis(everything, -1, 1))
+def test_an_image_is_changed_alike_among_any_others_and_in_either_layout() -> None:
+    everything, some = changed(ALL), [31, 2, 7]
+    np.testing.assert_array_equal(augment(IMAGES[some], AMOUNTS_OF[some], ALL), everything[some])
+    first = augment(np.moveaxis(IMAGES, -1, 1), AMOUNTS_OF, ALL)
+    np.testing.assert_array_equal(first, np.moveaxis(everything, -1, 1))
 
 
 def test_without_amounts_images_come_back_untouched() -> None:
@@ -48,17 +47,6 @@ def test_each_amount_changes_images_about_their_centre_and_leaves_their_mass(nam
 
 def test_a_rotation_is_the_one_of_scipy() -> None:
     turned = changed(Augmentation(rotation=40))
-    amounts = uniform(1, 1, ROWS, 6)[:, 0] * 2 - 1
-    for image, found, amount in zip(IMAGES, turned, amounts, strict=True):
+    for image, found, amount in zip(IMAGES, turned, AMOUNTS_OF[:, 0], strict=True):
         expected = ndimage.rotate(image[..., 0], 40 * amount, reshape=False, order=1)
         np.testing.assert_allclose(found[..., 0], expected, atol=1e-3)
-
-
-def test_the_random_numbers_are_even_and_not_those_of_their_neighbours() -> None:
-    numbers = uniform(5, 3, np.arange(20_000), 6)
-    assert numbers.min() >= 0 and numbers.max() < 1
-    counts, _ = np.histogram(numbers, 20, (0, 1))
-    assert abs(counts - 6_000).max() < 300
-    assert np.abs(np.corrcoef(numbers.T) - np.eye(6)).max() < 0.03
-    assert abs(np.corrcoef(numbers[1:, 0], numbers[:-1, 0])[0, 1]) < 0.03
-    assert (uniform(5, 4, np.arange(100), 6) != numbers[:100]).all()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.network.inference import shard_slices
 from stages.running.process import InputError
 from stages.training.cluster import ALONE, Cluster, cluster_from_environment
 from stages.training.meeting import gone, hello, meet
@@ -51,11 +49,8 @@ def test_the_chief_comes_first_and_the_workers_by_their_index() -> None:
     [
         ("{", "TF_CONFIG: not JSON"),
         ("[]", "TF_CONFIG: has no cluster"),
-        ("{}", "TF_CONFIG: has no cluster"),
         ('{"cluster": {"worker": ["a:1"]}}', "TF_CONFIG: has no task"),
         (config({"worker": ["a:1"], "ps": ["b:1"]}), "cluster has ps; must be of a chief and workers only"),
-        (config({"worker": ["a:1"], "evaluator": ["b:1"]}), "cluster has evaluator; must be of"),
-        (config({"worker": {"0": "a:1"}}), r"cluster\.worker = .*; must be a list of host:port"),
         (config({"worker": ["a:1", "a"]}), r"cluster\.worker = .*; must be a list of host:port"),
         (config({"worker": ["a:99999"]}), "must be a list of host:port"),
         (config({"worker": [7]}), "must be a list of host:port"),
@@ -64,7 +59,6 @@ def test_the_chief_comes_first_and_the_workers_by_their_index() -> None:
         (config({"worker": ["a:1", "a:1"]}), "must have a host:port of its own"),
         (config({"worker": ["a:1", "b:1"]}, index=2), "task is worker 2; must be one of the cluster: worker 0, worker"),
         (config({"worker": ["a:1"]}, "evaluator"), "task is evaluator 0; must be one of"),
-        (config({"worker": ["a:1"]}, index=None), "task is worker None; must be one of"),
     ],
 )
 def test_a_wrong_tf_config_is_one_line_that_says_what_is_allowed(text: str, message: str) -> None:
@@ -130,74 +124,27 @@ def test_a_port_that_is_taken_is_named() -> None:
         meet(known, 1, 1)
 
 
-def test_strangers_and_processes_of_another_cluster_are_no_members() -> None:
-    known = tasks(3)
-    with ThreadPoolExecutor(3) as threads:
-        counting = threads.submit(meet, known, 0, 10)
-        wait_for(lambda: not gone_from(known[0]), "the first to listen")
-        assert gone(known[:1]) == known[:1]  # that of before; this one was started anew
-        with socket.create_connection(known[0].host_and_port) as stranger:
-            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        with pytest.raises(InputError, match="has another list of processes"):
-            meet([known[0], *tasks(2)], 1, 5)
-        assert all_meet(known, [1, 2]) == [None, None]
-        counting.result()
-
-
-def gone_from(task: Task) -> bool:
+def listens(task: Task) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(task.host_and_port) != 0
+        return probe.connect_ex(task.host_and_port) == 0
 
 
-def test_one_that_ended_while_it_waited_is_waited_for_again() -> None:
+def test_strangers_members_of_another_cluster_and_those_that_ended_are_not_there() -> None:
     known = tasks(3)
+    address = known[0].host_and_port
     with ThreadPoolExecutor(1) as threads:
         counting = threads.submit(meet, known, 0, 10)
-        wait_for(lambda: not gone_from(known[0]), "the first to listen")
-        with socket.create_connection(known[0].host_and_port) as first_try:
-            first_try.sendall(hello(known, 1))
-        assert all_meet(known, [1, 2]) == [None, None]
-        counting.result()
-
-
-def drip(connection: socket.socket) -> bool:
-    """Send a byte now and then, for 20 seconds; whether the other end had enough of it before."""
-    with connection:
-        for _ in range(200):
-            try:
-                connection.sendall(b" ")
-            except OSError:
-                return True
-            time.sleep(0.1)
-    return False
-
-
-def test_a_stranger_whose_line_does_not_end_holds_up_nobody() -> None:
-    known = tasks(3)
-    with ThreadPoolExecutor(2) as threads:
-        counting = threads.submit(meet, known, 0, 60)
-        wait_for(lambda: not gone_from(known[0]), "the first to listen")
-        stranger = threads.submit(drip, socket.create_connection(known[0].host_and_port))
-        assert all_meet(known, [1, 2], patience=60) == [None, None]
-        counting.result()
-        assert stranger.result()
-
-
-def test_a_line_that_comes_byte_by_byte_has_a_limit_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.training.meeting.ANSWER", 1)
-    monkeypatch.setattr("stages.training.meeting.OFTEN", 1)
-    known = tasks(2)
-    with ThreadPoolExecutor(2) as threads:
-        counting = threads.submit(meet, known, 0, 60)
-        wait_for(lambda: not gone_from(known[0]), "the first to listen")
-        assert drip(socket.create_connection(known[0].host_and_port)) and not counting.done()
-        assert all_meet(known, [1]) == [None]
-        counting.result()
-        with socket.create_server(known[0].host_and_port) as server:
-            stranger = threads.submit(lambda: drip(server.accept()[0]))
-            with pytest.raises(InputError, match="what listens there is not this training"):
-                meet(known, 1, 1)
-            assert stranger.result()
+        wait_for(lambda: listens(known[0]), "the first to listen")
+        assert gone(known[:1]) == known[:1]  # that of before; this one was started anew
+        with socket.create_connection(address) as stranger, socket.create_connection(address) as silent:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with pytest.raises(InputError, match="has another list of processes"):
+                meet([known[0], *tasks(2)], 1, 5)
+            with socket.create_connection(address) as ended:
+                ended.sendall(hello(known, 1))
+            assert all_meet(known, [1, 2]) == [None, None]
+            counting.result()
+            assert silent.gettimeout() is None  # still open: nobody waited for its word
 
 
 # --- what is shared out
@@ -210,15 +157,6 @@ def test_each_part_is_of_one_process_and_the_blocks_follow_each_other(size: int,
     assert [part for share in shares for part in range(count)[share]] == list(range(count))
     lengths = [share.stop - share.start for share in shares]
     assert max(lengths) - min(lengths) <= 1 and lengths[0] == max(lengths)
-
-
-def test_rows_of_a_batch_are_read_by_one_process_each() -> None:
-    from stages.training.step import own_rows
-
-    known = tasks(3)
-    for n in (1, 2, 5, 40, 128):
-        rows = [row for rank in range(3) for row in range(n)[own_rows(n, 4, Cluster(known, rank))]]
-        assert rows == list(range(n)) == [row for part in shard_slices(n, 4) for row in range(n)[part]]
 
 
 def test_who_differs_is_named_with_what_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -494,36 +432,18 @@ def digests_of(count: int, shards: int, *networks: str) -> list[str]:
     return [process.communicate(timeout=300)[0] for process in processes]
 
 
-def test_two_processes_train_averages_and_random_layers_as_one_does() -> None:
-    networks = ("normalized", "random_everywhere")
-    (alone,) = digests_of(1, 6, *networks)
-    assert len(set(alone.split())) == 4  # two networks, two digests
-    assert digests_of(2, 6, *networks) == [alone, alone]
+@pytest.mark.slow
+def test_two_processes_train_layers_that_draw_several_times_a_call_as_one_does() -> None:
+    (alone,) = digests_of(1, 3, "random_everywhere")
+    assert digests_of(2, 3, "random_everywhere") == [alone, alone]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "shards"), [(3, 7), (4, 16)])
 def test_any_number_of_processes_trains_any_number_of_shards_alike(count: int, shards: int) -> None:
-    networks = ("regularized", "normalized", "random_everywhere")
+    networks = ("regularized", "random_everywhere")
     (alone,) = digests_of(1, shards, *networks)
     assert digests_of(count, shards, *networks) == [alone] * count
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_network_whose_state_processes_cannot_share_is_refused_by_name(shared: bool) -> None:
-    from keras import Input, Model, layers
-
-    from stages.training.state import draws_of_a_call
-
-    normalize = layers.BatchNormalization(name="twice")
-    layer = normalize if shared else layers.SpectralNormalization(layers.Conv2D(2, 3, name="c"))
-    image = Input((4, 4, 1))
-    network = Model(image, layers.Flatten()(layer(normalize(image))))
-    before = network.get_weights()
-    named = "twice/moving_mean, twice/moving_variance" if shared else "spectral_normalization/vector_u"
-    with pytest.raises(InputError, match=rf"network: .*{named}.* changes in training beside the weights"):
-        draws_of_a_call(network)
-    assert all((old == new).all() for old, new in zip(before, network.get_weights(), strict=True))
 
 
 def test_processes_that_do_not_answer_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

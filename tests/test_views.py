@@ -15,8 +15,8 @@ start_tensorflow("avx2", "cpu")
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from stages.arrays.prepared import Dataset  # noqa: E402
 from stages.network.affine import transform_images  # noqa: E402
+from stages.network.model_file import Card  # noqa: E402
 from stages.network.views import VIEWS, predict_views  # noqa: E402
 from stages.pictures.prediction import Predictor  # noqa: E402
 from stages.pictures.sample import Box, Sample  # noqa: E402
@@ -26,7 +26,7 @@ GLYPH[0, 8:21, 13:16] = 1  # a bar from top to bottom
 
 
 def changed(**amounts: float) -> Any:
-    return transform_images(GLYPH, "channels_last", **amounts)
+    return transform_images(GLYPH, **amounts)
 
 
 def spans(image: NDArray[np.float32]) -> tuple[int, int]:
@@ -37,7 +37,7 @@ def spans(image: NDArray[np.float32]) -> tuple[int, int]:
 
 def test_an_image_without_a_change_keeps_every_bit() -> None:
     images = np.random.default_rng(0).random((3, 28, 27, 2), np.float32)
-    np.testing.assert_array_equal(transform_images(images, "channels_last"), images)
+    np.testing.assert_array_equal(transform_images(images), images)
 
 
 def test_amounts_mean_what_they_are_called() -> None:
@@ -48,13 +48,13 @@ def test_amounts_mean_what_they_are_called() -> None:
     assert 14.9 < upper(changed(shear=0.3))[1] < 15.1
     assert spans(changed(zoom_across=2)[0]) == (5, 13) and spans(changed(zoom_down=1.5)[0]) == (3, 19)
     np.testing.assert_allclose(ndimage.center_of_mass(changed(right=2, down=3)[0, ..., 0]), (17, 16), atol=1e-3)
-    first = transform_images(np.moveaxis(GLYPH, -1, 1), "channels_first", turn=0.3, right=2)
+    first = transform_images(np.moveaxis(GLYPH, -1, 1), turn=0.3, right=2)
     np.testing.assert_array_equal(first, np.moveaxis(changed(turn=0.3, right=2), -1, 1))
 
 
 def test_what_comes_in_from_outside_is_black() -> None:
     white = np.ones((1, 9, 9, 1), np.float32)
-    shifted = transform_images(white, "channels_last", right=2)[0, ..., 0]
+    shifted = transform_images(white, right=2)[0, ..., 0]
     np.testing.assert_array_equal(shifted, np.pad(white[0, :, 2:, 0], ((0, 0), (2, 0))))
 
 
@@ -67,7 +67,7 @@ def test_together_they_turn_then_shear_then_zoom_then_shift_as_scipy_does() -> N
     back = back[::-1, ::-1]
     expected = ndimage.affine_transform(image, back, centre - back @ np.add(centre, (3, -2)), order=1)
     amounts = {"turn": 0.4, "shear": 0.3, "zoom_across": 1.2, "zoom_down": 0.8, "right": -2, "down": 3}
-    found = transform_images(image[np.newaxis, ..., np.newaxis], "channels_last", **amounts)
+    found = transform_images(image[np.newaxis, ..., np.newaxis], **amounts)
     np.testing.assert_allclose(found[0, ..., 0], expected, atol=1e-4)
 
 
@@ -79,7 +79,7 @@ def test_views_are_the_image_and_twelve_changes_that_are_even_and_answer_by_thei
         first = 0.5 + 0.03 * len(seen)
         return tf.constant([[first, 1 - first]] * len(images), tf.float32)
 
-    probabilities, sureness = predict_views(forward, GLYPH, "channels_last", "all_views")
+    probabilities, sureness = predict_views(forward, GLYPH, "all_views")
     assert len(seen) == 13
     np.testing.assert_array_equal(seen[0], GLYPH)
     assert all((one != other).any() for one, other in combinations(seen, 2))
@@ -93,7 +93,7 @@ def test_views_change_little_enough_to_leave_a_digit_what_it_is() -> None:
     """Of a bar: the degrees that it leans, how far it is from the centre, and how many times longer it is."""
     found = []
     for amounts in VIEWS["all_views"]:
-        ink = transform_images(GLYPH, "channels_last", **amounts)[0, ..., 0]
+        ink = transform_images(GLYPH, **amounts)[0, ..., 0]
         y, x = (np.array(ndimage.center_of_mass(ink)) - 14).round(2)
         rows, cols = np.indices(ink.shape) - 14.0
         along = (ink * (rows - y) ** 2).sum()
@@ -113,7 +113,7 @@ def test_one_view_is_the_network_s_own_answer_to_the_bit() -> None:
         np.testing.assert_array_equal(given.numpy(), images)
         return tf.constant(answers)
 
-    probabilities, sureness = predict_views(forward, images, "channels_last", "one_view")
+    probabilities, sureness = predict_views(forward, images, "one_view")
     np.testing.assert_array_equal(probabilities, answers)
     np.testing.assert_array_equal(sureness, answers.max(axis=1))
 
@@ -126,7 +126,7 @@ def test_an_answer_that_a_small_change_would_overturn_is_unsure(views: str, warn
     field = np.zeros((1, 28, 28), np.float32)
     field[0, 13:15, 13:15] = 1
     logits.set_weights([field.reshape(784, 1) * np.array([[0, 20]], np.float32), np.array([50, 0], np.float32)])
-    told = Predictor(network, Dataset("channels_last", [0, 1], True), 0.6, views).predict(Sample(field))
+    told = Predictor(network, Card([0, 1], dict.fromkeys(VIEWS, 0.6), True), views).predict(Sample(field))
     assert told["predicted"] == 1 and told["warning"] == warning
 
 
@@ -139,9 +139,9 @@ def test_the_order_of_the_axes_changes_no_answer() -> None:
     )
     kernel = np.random.default_rng(0).normal(0, 0.1, (560, 3)).astype(np.float32)
     told = []
-    for network, layout in ((first, "channels_first"), (last, "channels_last")):
+    for network in (first, last):
         network.set_weights([kernel, np.zeros(3, np.float32)])
-        predictor = Predictor(network, Dataset(layout, [0, 1, 2], True), 0.5, "all_views")
+        predictor = Predictor(network, Card([0, 1, 2], {}, True), "all_views")
         told.append(predictor.predict(Sample(field)))
     assert told[0] == told[1]
 
@@ -150,7 +150,7 @@ def test_an_answer_does_not_depend_on_the_digits_beside_it() -> None:
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Flatten(), keras.layers.Dense(128, "relu"), keras.layers.Dense(10, "softmax")]
     network = keras.Sequential([keras.Input((28, 28, 1)), *layers])
-    predictor = Predictor(network, Dataset("channels_last", list(range(10)), True), 0.5, "all_views")
+    predictor = Predictor(network, Card(list(range(10)), {}, True), "all_views")
     fields = np.random.default_rng(0).random((20, 28, 28), np.float32)
     digits = predictor.predict(Sample(fields, [Box(0, 0, 1, 1)] * len(fields)))["glyphs"]
     for field, beside in zip(fields, digits, strict=True):

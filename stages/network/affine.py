@@ -4,12 +4,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from stages.arrays.prepared import is_channels_first
+
 Amounts = NDArray[np.float64] | float
 
 
 def transform_images(
     images: NDArray[np.float32],
-    image_data_format: str,
     turn: Amounts = 0.0,
     shear: Amounts = 0.0,
     zoom_across: Amounts = 1.0,
@@ -27,7 +28,7 @@ def transform_images(
         zoom_across, zoom_down: how many times wider and higher.
         right, down: pixels.
     """
-    first = image_data_format == "channels_first"
+    first = is_channels_first(images.shape[1:])
     pixels = np.moveaxis(images, 1, -1) if first else images
     rows, cols = pixels.shape[1:3]
     # The maps are from places in the changed images to places in the given ones.

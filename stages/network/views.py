@@ -18,7 +18,7 @@ VIEWS: dict[str, list[dict[str, float]]] = {"one_view": [{}], "all_views": [{}, 
 
 
 def predict_views(
-    forward: Forward, images: NDArray[np.float32], image_data_format: str, views: str
+    forward: Forward, images: NDArray[np.float32], views: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Run a `forward_function` over views of each image, float32 (n, rows, cols, channels) or channels first.
 
@@ -33,7 +33,7 @@ def predict_views(
     Raises:
         InputError: see `predict_probabilities`.
     """
-    changed = (transform_images(images, image_data_format, **changes) for changes in VIEWS[views])
+    changed = (transform_images(images, **changes) for changes in VIEWS[views])
     each = np.stack([predict_probabilities(forward, images) for images in changed]).astype(np.float64)
     mean = each.mean(axis=0).astype(np.float32)
     answer = each[:, np.arange(len(images)), mean.argmax(axis=1)]

@@ -16,7 +16,7 @@ from typing import Any
 from stages.network.runtime import startup_noise_held_back
 from stages.running.process import InputError, reason
 from stages.training.meeting import gone, meet
-from stages.training.tf_config import KINDS, Task, parse
+from stages.training.tf_config import Task, parse
 
 PATIENCE = 600.0  # seconds to wait for the others
 PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
@@ -49,20 +49,32 @@ class Cluster:
     def join(self) -> None:
         """Wait for the others and start TensorFlow's devices, before it computes anything.
 
-        TensorFlow's strategy is made for what comes with it: the server, the collectives, and the watch over the peers.
-
         Raises:
             InputError: see `meet`.
         """
         import tensorflow as tf
-        from tensorflow.python.eager import context
 
         for name in PROXIES:  # it is not for the cluster's own addresses, and gRPC would wait for it in vain
             os.environ.pop(name, None)
         meet(self.tasks, self.rank, self.patience)
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        self._start_tensorflow()
+        signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
+        # It gathers in the order of the tasks' names, in which 10 comes before 2.
+        ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
+        self._order = sorted(self._order, key=lambda place: ranks[place])
+        if not self.leads:  # nothing else would tell this process from one that hangs
+            print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
+
+    def _start_tensorflow(self) -> None:
+        """Make TensorFlow's strategy for what comes with it: the server, the collectives, the watch over the peers."""
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+
         first, task = self.tasks[0], self.tasks[self.rank]
-        listed = {kind: [other.address for other in self.tasks if other.kind == kind] for kind in KINDS}
-        jobs = {kind: addresses for kind, addresses in listed.items() if addresses}
+        jobs: dict[str, list[str]] = {}
+        for each in self.tasks:
+            jobs.setdefault(each.kind, []).append(each.address)
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
         )
@@ -74,7 +86,6 @@ class Cluster:
         service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
         for kind, addresses in jobs.items():
             service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
-        on_sigterm = signal.getsignal(signal.SIGTERM)
         with startup_noise_held_back() as noise:
             # Once all are registered, the first one watches the others. Should it freeze itself in the milliseconds
             # until it has told them all devices, they would wait for an hour; no code of ours runs meanwhile.
@@ -89,12 +100,6 @@ class Cluster:
                 raise
             finally:
                 signal.alarm(0)
-        signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
-        # It gathers in the order of the tasks' names, in which 10 comes before 2.
-        ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
-        self._order = sorted(self._order, key=lambda place: ranks[place])
-        if not self.leads:  # nothing else would tell this process from one that hangs
-            print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
 
     def share(self, count: int) -> slice:
         """Which of `count` parts of some work are this process's."""

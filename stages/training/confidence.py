@@ -8,7 +8,8 @@ from stages.arrays.npy import Rows
 from stages.network.inference import BATCH_SIZE, forward_function
 from stages.network.views import VIEWS, predict_views
 from stages.running.outputs import DECIMALS
-from stages.training.augmentation import Augmentation
+from stages.training.augmentation import AMOUNTS, augment
+from stages.training.parameters import Augmentation
 
 # As far as people's hands differ from each other, and pictures of one digit do.
 OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
@@ -23,7 +24,6 @@ def unsure_below(
     images: NDArray[np.float32] | Rows,
     labels: NDArray[np.float32],
     rows: NDArray[np.int64],
-    image_data_format: str,
 ) -> dict[str, float]:
     """How sure the network is of all but 2 % of its right answers, so that to be less sure is worth a warning.
 
@@ -41,11 +41,12 @@ def unsure_below(
     forward = forward_function(network)
     rows = np.sort(np.random.default_rng(SEED).permutation(rows)[:MOST_ROWS])
     of_right: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
+    amounts = np.random.default_rng([SEED, 0, 0, 2]).uniform(-1, 1, (len(rows), AMOUNTS))  # no stream of training's
     for start in range(0, len(rows), BATCH_SIZE):
         part = rows[start : start + BATCH_SIZE]
-        changed = OTHER_HANDS.apply(images[part], part, image_data_format, SEED, 0)
+        changed = augment(images[part], amounts[start : start + BATCH_SIZE], OTHER_HANDS)
         for views, right in of_right.items():
-            probabilities, sureness = predict_views(forward, changed, image_data_format, views)
+            probabilities, sureness = predict_views(forward, changed, views)
             right.append(sureness[probabilities.argmax(axis=1) == labels[part].argmax(axis=1)])
     return {views: _low_quantile(np.concatenate(right)) for views, right in of_right.items()}
 

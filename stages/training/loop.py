@@ -7,23 +7,21 @@ from hashlib import sha256
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
+from stages.arrays.prepared import is_channels_first
 from stages.network.architecture import build_optimizer
 from stages.network.inference import BATCH_SIZE, forward_function, loss_and_accuracy, predict_probabilities
 from stages.running.process import InputError
-from stages.training.augmentation import Augmentation
+from stages.training.augmentation import AMOUNTS, augment
 from stages.training.cluster import ALONE, Cluster
+from stages.training.parameters import Train
 from stages.training.resume import Backup, unpack
 from stages.training.rows import ahead, epoch_batches, split_rows
-from stages.training.state import RANDOM_STATE, seed_layers
-from stages.training.step import own_rows, sharded_step
+from stages.training.step import ShardedStep
 
 History = list[dict[str, float]]
-
-NONE = Augmentation()
 
 
 class Training:
@@ -38,17 +36,7 @@ class Training:
         network: keras.Model,
         images: NDArray[np.float32] | Rows,
         labels: NDArray[np.float32],
-        *,
-        seed: int,
-        batch_size: int,
-        learning_rate: float,
-        validation_split: float,
-        validation_rows: str,
-        shards: int,
-        schedule: str = "constant",
-        augmentation: Augmentation = NONE,
-        early_stopping: int | None = None,
-        image_data_format: str = "channels_last",
+        train: Train,
         cluster: Cluster = ALONE,
     ) -> None:
         """Get ready to fit `network` in place.
@@ -56,42 +44,67 @@ class Training:
         Args:
             images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
             labels: one-hot float32 (n, classes).
-            validation_split, validation_rows: how many rows validate, and which: see `split_rows`.
-            shards: parts of a batch whose gradients are computed side by side; the result depends on this number, and
-                not on that of the cores.
-            schedule: of the learning rate: "constant"; "cosine": down to 0 along half a wave (Loshchilov and Hutter
-                2017), over all epochs.
-            augmentation: how training images are changed at random.
-            early_stopping: after so many epochs without a lower val_loss training ends, and the network gets back the
-                weights of the epoch with the lowest; None: neither.
-            image_data_format: of the images.
             cluster: the processes that share the work; all of them must make and run the same training.
 
         Raises:
             InputError: the split leaves no row to train or to validate on, augmentation shifts images out of sight, or
                 the network has a layer that does not train in shards, or not in those of several processes.
         """
-        sides = images.shape[1:3] if image_data_format == "channels_last" else images.shape[2:4]
-        if augmentation.shift >= min(sides):
+        sides = images.shape[2:4] if is_channels_first(images.shape[1:]) else images.shape[1:3]
+        if train.augmentation.shift >= min(sides):
             raise InputError(
-                f"params.yaml: train.augmentation.shift = {augmentation.shift}: must be less than the shorter side of "
-                f"the images, {sides[0]}x{sides[1]}"
+                f"params.yaml: train.augmentation.shift = {train.augmentation.shift:g}: must be less than the shorter "
+                f"side of the images, {sides[0]}x{sides[1]}"
             )
         self.network, self.images, self.labels = network, images, labels
-        self.seed, self.batch_size = seed, batch_size
-        self.learning_rate, self.schedule = float(learning_rate), schedule
-        self.augmentation, self.image_data_format = augmentation, image_data_format
-        self.early_stopping = early_stopping
-        self.shards, self.cluster = shards, cluster
-        self.training_rows, self.validation_rows = split_rows(labels, validation_split, validation_rows)
-        self.optimizer = build_optimizer(learning_rate)
+        self.train, self.cluster = train, cluster
+        self.training_rows, self.validation_rows = split_rows(labels, train.validation_split, train.validation_rows)
+        self.optimizer = build_optimizer(train.learning_rate)
         self.optimizer.build(network.trainable_variables)
-        self.variables = [*network.variables, *self.optimizer.variables]
-        self._step = sharded_step(network, self.optimizer, shards, cluster)
+        self.variables = [*network.weights, *self.optimizer.variables]  # all that an epoch hands on to the next
+        self._step = ShardedStep(network, self.optimizer, train.seed, train.shards, cluster)
         self._forward = forward_function(network)
 
-    def run_epoch(self, epoch: int, epochs: int = 1) -> dict[str, float]:
-        """Train for one epoch of `epochs`, counted from 1, then validate.
+    def run(self, backup: Backup | None) -> Iterator[History]:
+        """Train for `train.epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
+
+        Args:
+            backup: kept by the first process of the cluster, for all; the others have None.
+
+        Yields:
+            After each epoch, and where an earlier run has left off, the history so far: for each epoch its number, from
+            1, and what `run_epoch` returns; with early stopping also kept, 1 for the best so far, else 0.
+        """
+        epochs = self.train.epochs
+        history: History = []
+        best: list[NDArray[np.float32]] = []  # weights, with early stopping
+        if saved := self.cluster.from_first(backup.load() if backup else b""):
+            history, values = unpack(saved)
+            best = values[len(self.variables) :]
+            for variable, value in zip(self.variables, values[: len(self.variables)], strict=True):
+                variable.assign(value)
+            self._say(f"Resuming after epoch {len(history)}/{epochs}")
+            yield history
+        while len(history) < epochs and not self._is_over(history):
+            epoch = len(history) + 1
+            self._say(f"Epoch {epoch}/{epochs}")
+            history.append({"epoch": epoch, **self.run_epoch(epoch)})
+            if self.cluster.size > 1:  # or processes that differ would end after different epochs
+                self.cluster.agree(self._digests(history[-1]))
+            if self.train.early_stopping is not None:
+                for row in history:
+                    row["kept"] = int(row is self.kept(history))
+                if history[-1]["kept"]:
+                    best = self.network.get_weights()
+            if backup:
+                backup.save(history, [*(variable.numpy() for variable in self.variables), *best])
+            yield history
+        if best:
+            self.network.set_weights(best)
+            self._say(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
+
+    def run_epoch(self, epoch: int) -> dict[str, float]:
+        """Train for one epoch, counted from 1, then validate.
 
         Returns:
             accuracy and loss, means over the epoch's batches as they were trained on; val_accuracy and val_loss.
@@ -99,25 +112,35 @@ class Training:
         Raises:
             InputError: the loss is not finite any more.
         """
-        seed_layers(self.network, self.seed, epoch)
-        steps = -(-len(self.training_rows) // self.batch_size)
+        steps = -(-len(self.training_rows) // self.train.batch_size)
         figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
         verbose = (1 if sys.stdout.isatty() else 2) if self.cluster.leads else 0
         progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=figures)
         loss, correct, seen = 0.0, 0.0, 0
-        for number, (images, labels, rows) in enumerate(ahead(self._batches(epoch)), 1):
-            if self.schedule == "cosine":
-                done = ((epoch - 1) * steps + number - 1) / (epochs * steps)
-                self.optimizer.learning_rate = self.learning_rate * (1 + np.cos(np.pi * done)) / 2
-            losses, hits = self._step(tf.constant(images), tf.constant(labels), rows)
-            loss, correct, seen = loss + float(losses), correct + float(hits), seen + rows
-            progress.update(number, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
+        for batch, (images, labels, rows) in enumerate(ahead(self._batches(epoch))):
+            if self.train.schedule == "cosine":
+                done = ((epoch - 1) * steps + batch) / (self.train.epochs * steps)
+                self.optimizer.learning_rate = self.train.learning_rate * (1 + np.cos(np.pi * done)) / 2
+            losses, hits = self._step(images, labels, rows, epoch, batch)
+            loss, correct, seen = loss + losses, correct + hits, seen + rows
+            progress.update(batch + 1, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
         val_loss, val_accuracy = loss_and_accuracy(self._validate(), self.labels[self.validation_rows])
         row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
         progress.update(steps, list(row.items()), finalize=True)
         return row
+
+    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], int]]:
+        """This process's rows of each batch, images and labels, and how many the batch has."""
+        batches = epoch_batches(len(self.training_rows), self.train.batch_size, self.train.seed, epoch)
+        for batch, places in enumerate(batches):
+            own = self._step.own_rows(len(places))
+            rows = self.training_rows[places[own]]
+            # Drawn for the whole batch, whichever rows are this process's; 1 is for this use of the seed.
+            amounts = np.random.default_rng([self.train.seed, epoch, batch, 1]).uniform(-1, 1, (len(places), AMOUNTS))
+            images = augment(self.images[rows], amounts[own], self.train.augmentation)
+            yield images, self.labels[rows], len(places)
 
     def _validate(self) -> NDArray[np.float32]:
         """The probabilities of the validation rows, whose batches are shared out as the shards of training are."""
@@ -131,76 +154,25 @@ class Training:
         parts = self.cluster.gather_parts(filled.reshape(-1, BATCH_SIZE, classes), batches)
         return np.asarray(parts).reshape(-1, classes)[:n]
 
-    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], int]]:
-        """This process's rows of each batch, images and labels, and how many the batch has."""
-        for places in epoch_batches(len(self.training_rows), self.batch_size, self.seed, epoch):
-            rows = self.training_rows[places[own_rows(len(places), self.shards, self.cluster)]]
-            images = self.images[rows]
-            yield (
-                self.augmentation.apply(images, rows, self.image_data_format, self.seed, epoch),
-                self.labels[rows],
-                len(places),
-            )
-
-    def run(self, epochs: int, backup: Backup | None) -> Iterator[History]:
-        """Train for `epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
-
-        Args:
-            backup: kept by the first process of the cluster, for all; the others have None.
-
-        Yields:
-            After each epoch, and where an earlier run has left off, the history so far: for each epoch its number, from
-            1, and what `run_epoch` returns; with early stopping also kept, 1 for the best so far, else 0.
-        """
-        history: History = []
-        best: list[NDArray[np.float32]] = []  # weights, with early stopping
-        if saved := self.cluster.from_first(backup.load() if backup else b""):
-            history, values = unpack(saved)
-            best = values[len(self.variables) :]
-            for variable, value in zip(self.variables, values[: len(self.variables)], strict=True):
-                variable.assign(value)
-            self._say(f"Resuming after epoch {len(history)}/{epochs}")
-            yield history
-        while len(history) < epochs and not self._is_over(history):
-            epoch = len(history) + 1
-            self._say(f"Epoch {epoch}/{epochs}")
-            history.append({"epoch": epoch, **self.run_epoch(epoch, epochs)})
-            if self.cluster.size > 1:  # or processes that differ would end after different epochs
-                self.cluster.agree(self._digests(history[-1]))
-            if self.early_stopping is not None:
-                for row in history:
-                    row["kept"] = int(row is self.kept(history))
-                if history[-1]["kept"]:
-                    best = self.network.get_weights()
-            if backup:
-                backup.save(history, [*(variable.numpy() for variable in self.variables), *best])
-            yield history
-        if best:
-            self.network.set_weights(best)
-            self._say(f"Keeping the weights of epoch {self.kept(history)['epoch']}, which has the lowest val_loss")
-
-    def _digests(self, figures: dict[str, float]) -> dict[str, str]:
-        """SHA-256 of all that training goes on from; random states start anew in each epoch."""
-        weights = sha256()
-        for variable in self.variables:
-            if not variable.path.endswith(RANDOM_STATE):
-                weights.update(variable.numpy().tobytes())
-        return {"figures": sha256(repr(figures).encode()).hexdigest(), "weights": weights.hexdigest()}
-
-    def _say(self, text: str) -> None:
-        if self.cluster.leads:
-            print(text)
-
     def kept(self, history: History) -> dict[str, float]:
         """The epoch whose weights the network ends with: the last, or with early stopping the first of lowest val_loss.
 
         Args:
             history: of at least one epoch.
         """
-        return history[-1] if self.early_stopping is None else min(history, key=lambda row: row["val_loss"])
+        return history[-1] if self.train.early_stopping is None else min(history, key=lambda row: row["val_loss"])
 
     def _is_over(self, history: History) -> bool:
         """Whether the last epochs, as many as early stopping bears with, have brought no lower val_loss."""
-        if self.early_stopping is None or not history:
+        if self.train.early_stopping is None or not history:
             return False
-        return len(history) - self.kept(history)["epoch"] >= self.early_stopping
+        return len(history) - self.kept(history)["epoch"] >= self.train.early_stopping
+
+    def _digests(self, figures: dict[str, float]) -> dict[str, str]:
+        """SHA-256 of all that training goes on from."""
+        weights = b"".join(variable.numpy().tobytes() for variable in self.variables)
+        return {"figures": sha256(repr(figures).encode()).hexdigest(), "weights": sha256(weights).hexdigest()}
+
+    def _say(self, text: str) -> None:
+        if self.cluster.leads:
+            print(text)

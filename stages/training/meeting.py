@@ -9,6 +9,7 @@ import json
 import select
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,6 @@ from stages.training.tf_config import Task
 FIRST_WORD, OFTEN = 3.0, 30.0  # seconds after which it is said who is waited for, and then again
 ANSWER = 5.0  # seconds for a living process to answer
 LINE = 2**20  # bytes: more than any message of ours
-NEWCOMERS = 64  # who are listened to at once: the strangers among them shall not use up this process's descriptors
 # What a client of gRPC says first (RFC 9113, 3.4), with no settings of its own: the server answers with its settings.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
@@ -80,82 +80,53 @@ def _count(tasks: Sequence[Task], listener: socket.socket, waiting: _Waiting) ->
     """Wait for each other task's word that it is there, and tell all how it ends: empty if well."""
     hellos = {hello(tasks, rank): rank for rank in range(1, len(tasks))}
     there: dict[int, socket.socket] = {}
-    newcomers: list[_Line] = []
+
+    def hear(connection: socket.socket) -> None:
+        """Take the line of one that has come, in a thread of its own: a stranger's may never end."""
+        connection.settimeout(ANSWER)
+        with contextlib.suppress(OSError):
+            rank = hellos.get(connection.makefile("rb").readline(LINE))
+            if rank is None:
+                _tell(connection, f"TF_CONFIG: {tasks[0]} has another list of processes; must be the same")
+            elif rank in there and not _has_ended(there[rank]):
+                _tell(connection, f"TF_CONFIG: {tasks[rank]}: another process has come as this one")
+            else:
+                there[rank] = connection
+
+    listener.settimeout(0.2)
     try:
-        while missing := [task for rank, task in enumerate(tasks) if rank > 0 and rank not in there]:
+        while missing := [tasks[rank] for rank in hellos.values() if rank not in there or _has_ended(there[rank])]:
             waiting.wait_for(missing)
-            watched: list[socket.socket | _Line] = [*there.values(), *newcomers]
-            if len(newcomers) < NEWCOMERS:
-                watched.append(listener)
-            readable, _, _ = select.select(watched, [], [], 0.2)
-            # Who is there says no more: it has ended.
-            there = {rank: connection for rank, connection in there.items() if connection not in readable}
-            if listener in readable:
-                newcomers.append(_Line(listener.accept()[0], ANSWER))
-            for line in [each for each in newcomers if each.is_over()]:
-                newcomers.remove(line)
-                if (rank := hellos.get(line.said)) is None:
-                    _tell(line.connection, f"TF_CONFIG: {tasks[0]} has another list of processes; must be the same")
-                elif rank in there:
-                    _tell(line.connection, f"TF_CONFIG: {tasks[rank]}: another process has come as this one")
-                else:
-                    there[rank] = line.connection
+            with contextlib.suppress(TimeoutError):
+                threading.Thread(target=hear, args=[listener.accept()[0]], daemon=True).start()
     except InputError as error:
-        for connection in there.values():
+        for connection in list(there.values()):
             _tell(connection, str(error))
         raise
-    finally:
-        for line in newcomers:
-            line.connection.close()
-    for connection in there.values():
+    for connection in list(there.values()):
         _tell(connection, "")
 
 
-class _Line:
-    """What the other end of a connection says until its line ends, in pieces, and with a limit for the whole."""
-
-    def __init__(self, connection: socket.socket, seconds: float) -> None:
-        self.connection, self.said, self._deadline = connection, b"", time.monotonic() + seconds
-        connection.setblocking(False)
-
-    def fileno(self) -> int:
-        """For select."""
-        return self.connection.fileno()
-
-    def is_over(self) -> bool:
-        """Take what has come by now; whether there is no more to wait for."""
-        has_ended = False
-        try:
-            piece = self.connection.recv(LINE)
-            has_ended = not piece
-            self.said += piece
-        except BlockingIOError:
-            pass
-        except OSError:
-            has_ended = True
-        return has_ended or b"\n" in self.said or len(self.said) >= LINE or time.monotonic() > self._deadline
+def _has_ended(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])  # who is there says no more
 
 
 def _tell(connection: socket.socket, end: str) -> None:
     with contextlib.suppress(OSError), connection:  # it has ended
-        connection.settimeout(ANSWER)
         connection.sendall(json.dumps(end).encode() + b"\n")
 
 
 def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
     """Say to the first task who one is, as soon as it listens, and wait for its word."""
-    first = tasks[0]
-    with _connected(first, waiting) as connection:
+    first, said = tasks[0], b""
+    with _connected(first, waiting) as connection, contextlib.suppress(OSError):
         connection.settimeout(waiting.patience + OFTEN)
-        with contextlib.suppress(OSError):
-            connection.sendall(hello(tasks, rank))
-        line = _Line(connection, waiting.patience + OFTEN)
-        while not line.is_over():
-            select.select([line], [], [], 0.2)
-    if not line.said:
+        connection.sendall(hello(tasks, rank))
+        said = connection.makefile("rb").readline(LINE)
+    if not said:
         raise InputError(f"{first} has ended, or did not get the others together in time")
     try:
-        end = str(json.loads(line.said))
+        end = str(json.loads(said))
     except ValueError as error:
         raise InputError(f"TF_CONFIG: {first}: what listens there is not this training") from error
     if end:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,23 +79,23 @@ def unpack(content: bytes) -> tuple[list[dict[str, float]], list[NDArray[Any]]]:
         return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]
 
 
-def fingerprint(params: Mapping[str, Any], files: Iterable[Path]) -> str:
-    """SHA-256 over parameters and the content of files: the key of a backup."""
-    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode())
+def fingerprint(content: bytes, files: Iterable[Path]) -> str:
+    """SHA-256 over bytes and the content of files."""
+    digest = hashlib.sha256(content)
     for path in files:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
-def digests(params: Mapping[str, Any], data: Iterable[Path]) -> dict[str, str]:
+def digests(params: bytes, data: Iterable[Path]) -> dict[str, str]:
     """SHA-256 of everything that a training's result depends on, by its kind."""
     packages = {name: sys.modules[name].__version__ for name in ("keras", "numpy", "tensorflow")}
     return {
         "parameters": fingerprint(params, []),
-        "data": fingerprint({}, data),
-        "code": fingerprint({}, loaded_sources()),
-        "packages": fingerprint(packages, [Path("requirements.lock")]),
+        "data": fingerprint(b"", data),
+        "code": fingerprint(b"", loaded_sources()),
+        "packages": fingerprint(repr(packages).encode(), [Path("requirements.lock")]),
     }
 
 

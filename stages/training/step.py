@@ -1,97 +1,130 @@
 """One step of training: the gradients of a batch's shards, side by side, and their sum in a fixed order."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from stages.network.architecture import LOSS
 from stages.network.inference import shard_slices
 from stages.running.process import InputError
 from stages.training.cluster import ALONE, Cluster
-from stages.training.state import all_layers, draws_of_a_call, moving_averages, random_states
 
-Step = Callable[[tf.Tensor, tf.Tensor, int], tuple[tf.Tensor, tf.Tensor]]
-
-
-def own_rows(n: int, shards: int, cluster: Cluster) -> slice:
-    """Which rows of a batch of n are in this process's shards; they may be none."""
-    parts = shard_slices(n, shards)
-    own = parts[cluster.share(len(parts))]
-    return slice(own[0].start, own[-1].stop) if own else slice(0, 0)
+RANDOM_STATE = "seed_generator_state"  # how Keras calls it in whatever layer
 
 
-def sharded_step(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, shards: int, cluster: Cluster = ALONE
-) -> Step:
-    """Make the function that trains on one batch: one graph, in which each shard's gradient is computed by its own ops.
+class ShardedStep:
+    """Trains a network on a batch: one graph, in which each shard's gradient is computed by its own ops.
 
     They run side by side on the inter-op pool, and on the processes of the cluster, and are summed in one order: the
     mathematics of the whole batch, and the same rounding on every number of cores and of processes. The losses of
     weights' regularizers count once a batch. A layer that looks at the batch, as BatchNormalization does, sees a shard
-    at a time, and updates its moving averages shard after shard.
-
-    Returns:
-        A function from images and one-hot labels, of `own_rows` of a batch, and the batch's number of rows, to the sum
-        of the losses and the number of right answers of the whole batch.
-
-    Raises:
-        InputError: a layer regularizes its activity, a loss that would count differently in shards, or, in a cluster,
-            has a state that processes cannot share.
+    at a time, and updates its moving averages shard after shard. What a random layer, such as dropout, draws follows
+    from the seed, the epoch, the layer and the shard's place in the epoch, whichever process computes it.
     """
-    active = [layer.name for layer in all_layers(network) if layer.activity_regularizer is not None]
-    if active:
-        raise InputError(f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is")
-    weights, loss_of = network.trainable_variables, keras.losses.get(LOSS)
-    regularized = [variable for variable in weights if variable.regularizer is not None]
-    averages = moving_averages(network) if cluster.size > 1 else []  # alone, Keras keeps them
-    draws = draws_of_a_call(network) if cluster.size > 1 else []
-    pieces = [*weights, *[average for average, _ in averages]]  # of what a shard tells; its loss and hits follow
-    sizes = [int(np.prod(variable.shape)) for variable in pieces]
 
-    def skip(count: int) -> None:
-        """Have the random layers draw as if they had seen `count` shards, which other processes compute."""
-        for state, drawn in zip(random_states(network), draws, strict=False):
-            state.assign(state + tf.constant([0, count * drawn], state.dtype))
+    def __init__(
+        self,
+        network: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        seed: int,
+        shards: int,
+        cluster: Cluster = ALONE,
+    ) -> None:
+        """Get ready to train `network` in place.
 
-    def shard_row(images: tf.Tensor, labels: tf.Tensor, rows: int, first: bool) -> tf.Tensor:
-        """All that a shard tells, in one row: gradients, what it adds to moving averages, loss, hits."""
-        for average, _ in averages:
-            average.assign(tf.zeros(average.shape, average.dtype))
-        with tf.GradientTape() as tape:
-            probabilities = network(images, training=True)
-            loss = tf.reduce_sum(loss_of(labels, probabilities))
-            share = loss / rows
-            if first:
-                share += sum(variable.regularizer(variable) for variable in regularized)
-        hits = tf.reduce_sum(keras.metrics.categorical_accuracy(labels, probabilities))
-        told = [*tape.gradient(share, weights), *[average.value for average, _ in averages], loss, hits]
-        return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
+        Raises:
+            InputError: a layer regularizes its activity, a loss that would count differently in shards, or, in a
+                cluster, changes something beside the weights, of which no process would know the others' share.
+        """
+        active = [layer.name for layer in _all_layers(network) if layer.activity_regularizer is not None]
+        if active:
+            raise InputError(
+                f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is"
+            )
+        with keras.StatelessScope() as scope:  # a call that changes nothing, but tells what one in training changes
+            network(tf.zeros((1, *network.input_shape[1:])), training=True)
+        changed = [variable for variable in network.variables if scope.get_current_value(variable) is not None]
+        states = [variable for variable in changed if variable.path.endswith(RANDOM_STATE)]
+        others = [variable.path for variable in changed if not variable.path.endswith(RANDOM_STATE)]
+        if others and cluster.size > 1:
+            raise InputError(
+                f"network: {', '.join(others)}: changes in training beside the weights, as BatchNormalization's "
+                "averages do, which several processes cannot share: train without TF_CONFIG"
+            )
+        self._network, self._optimizer, self._weights = network, optimizer, network.trainable_variables
+        self._loss_of = keras.losses.get(LOSS)
+        self._seed, self._shards, self._cluster = seed, shards, cluster
+        self._random_states = states  # pairs of integers, of which each draw adds 1 to the second one
+        self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # of a call
+        self._graph = tf.function(self._train)
 
-    @tf.function  # type: ignore[untyped-decorator]
-    def step(images: tf.Tensor, labels: tf.Tensor, rows: int) -> tuple[tf.Tensor, tf.Tensor]:
-        parts = shard_slices(rows, shards)
-        own, offset = cluster.share(len(parts)), own_rows(rows, shards, cluster).start
-        values = [tf.identity(average.value) for average, _ in averages]
-        skip(own.start)
+    def own_rows(self, n: int) -> slice:
+        """Which rows of a batch of n are in this process's shards; they may be none."""
+        parts = shard_slices(n, self._shards)
+        own = parts[self._cluster.share(len(parts))]
+        return slice(own[0].start, own[-1].stop) if own else slice(0, 0)
+
+    def __call__(
+        self, images: NDArray[np.float32], labels: NDArray[np.float32], rows: int, epoch: int, batch: int
+    ) -> tuple[float, float]:
+        """Train on one batch.
+
+        Args:
+            images, labels: `own_rows` of the batch, float32 (own, ...) and one-hot (own, classes).
+            rows: how many the whole batch has.
+            epoch, batch: the epoch's number, from 1, and the batch's in it, from 0.
+
+        Returns:
+            The sum of the losses and the number of right answers, of the whole batch.
+        """
+        loss, hits = self._graph(tf.constant(images), tf.constant(labels), rows, tf.constant(self._seeds(epoch, batch)))
+        return float(loss), float(hits)
+
+    def _seeds(self, epoch: int, batch: int) -> NDArray[np.int64]:
+        """The random states for a batch's first shard, (layers, 2)."""
+        seeds = np.empty((len(self._draws), 2), np.int64)
+        for number, draws in enumerate(self._draws):
+            seeds[number] = np.random.default_rng([self._seed, epoch, number]).integers(2**31, size=2)
+            seeds[number, 1] += batch * self._shards * draws
+        return seeds
+
+    def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        parts = shard_slices(rows, self._shards)
+        own, offset = self._cluster.share(len(parts)), self.own_rows(rows).start
+        sizes = [int(np.prod(weight.shape)) for weight in self._weights]
         told = []
         for number in range(own.start, own.stop):
+            # As if all shards before had drawn, whichever process computes them.
+            for place, (state, draws) in enumerate(zip(self._random_states, self._draws, strict=True)):
+                state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))
             shard = slice(parts[number].start - offset, parts[number].stop - offset)
-            told.append(shard_row(images[shard], labels[shard], rows, first=number == 0))
-        skip(len(parts) - own.stop)
-        stacked = tf.stack(told) if told else tf.zeros((0, sum(sizes) + 2))
-        everyones = cluster.gather_parts(stacked, len(parts))
+            told.append(self._tell(images[shard], labels[shard], rows, is_first=number == 0))
+        everyones = self._cluster.gather_parts(tf.stack(told) if told else tf.zeros((0, sum(sizes) + 2)), len(parts))
         # One order: TensorFlow would rewrite a chain of additions, and `add_n` leaves the order open.
         *sums, loss, hits = tf.split(tf.reduce_sum(everyones, axis=0), [*sizes, 1, 1])
-        gradients = [tf.reshape(total, weight.shape) for total, weight in zip(sums, weights, strict=False)]
-        optimizer.apply(gradients, weights)
-        if averages:
-            columns = tf.split(everyones, [*sizes, 1, 1], axis=1)[len(weights) : len(pieces)]
-            for (average, momentum), value, added in zip(averages, values, columns, strict=True):
-                for number in range(len(parts)):
-                    value = value * momentum + tf.reshape(added[number], average.shape)
-                average.assign(value)
+        gradients = [tf.reshape(total, weight.shape) for total, weight in zip(sums, self._weights, strict=True)]
+        self._optimizer.apply(gradients, self._weights)
         return loss[0], hits[0]
 
-    return step
+    def _tell(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
+        """All that is to be known of a shard, in one row: gradients, the sum of the losses, the number of hits."""
+        with tf.GradientTape() as tape:
+            probabilities = self._network(images, training=True)
+            loss = tf.reduce_sum(self._loss_of(labels, probabilities))
+            share = loss / rows
+            if is_first:
+                share += sum(weight.regularizer(weight) for weight in self._weights if weight.regularizer is not None)
+        hits = tf.reduce_sum(keras.metrics.categorical_accuracy(labels, probabilities))
+        told = [*tape.gradient(share, self._weights), loss, hits]
+        return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
+
+
+def _all_layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a network, and of the networks that are among them."""
+    for layer in network.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)

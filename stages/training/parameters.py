@@ -1,0 +1,42 @@
+"""The section `train` of params.yaml, where the numbers have their reasons."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from stages.running.params import Section
+
+
+class Augmentation(Section):
+    """How far training images are changed at most, to either side; each amount is drawn evenly up to it.
+
+    rotation: degrees.
+    shear: of the columns, by row: 0.25 slants as far as a steep handwriting does.
+    zoom: share by which rows and columns grow or shrink, each on its own.
+    shift: pixels, along rows and along columns.
+    """
+
+    rotation: Annotated[float, Meta(ge=0, le=180)] = 0.0
+    shear: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    zoom: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    shift: Annotated[float, Meta(ge=0, le=4096)] = 0.0
+
+
+class Train(Section):
+    """How the network is fitted."""
+
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+    epochs: Annotated[int, Meta(ge=1, le=10_000)]
+    batch_size: Annotated[int, Meta(ge=1, le=65_536)]
+    learning_rate: Annotated[float, Meta(gt=0, lt=10)]
+    schedule: Literal["constant", "cosine"]
+    early_stopping: Annotated[int, Meta(ge=1, le=10_000)] | None
+    validation_split: Annotated[float, Meta(gt=0, lt=1)]
+    validation_rows: Literal["last", "stratified"]
+    shards: Annotated[int, Meta(ge=1, le=1024)]
+    augmentation: Augmentation
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        if self.shards > self.batch_size:
+            raise ValueError(f"train.shards = {self.shards}: must be at most train.batch_size = {self.batch_size}")
