@@ -1,16 +1,24 @@
 """A small real data set, and a project reproduced on it once, for tests to copy and change."""
 
+import fcntl
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.project import Project, make_project
 
 ROOT = Path(__file__).parent.parent
+
+settings.register_profile(
+    "quick", max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("slow", settings.get_profile("quick"), max_examples=300)  # --hypothesis-profile slow
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
@@ -21,26 +29,48 @@ def mnist() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory, mnist: dict[str, np.ndarray]) -> Project:
-    """The project on the small data set, after one `dvc repro`. Not to be changed: see `project`."""
-    project = make_project(tmp_path_factory.mktemp("reproduced") / "project", mnist)
-    run = project.run("dvc", "repro")
-    assert run.returncode == 0, run.stderr
-    project.commit("reproduced")
-    return project
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, Callable[[Path], None]], Path]:
+    """What makes a folder once for all of pytest's workers: `shared(name, make)`."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (made := root / f"{name}.made").exists():
+                make(root / name)
+                made.touch()
+        return root / name
+
+    return folder
 
 
 @pytest.fixture(scope="session")
-def changed(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def reproduced(shared: Callable[[str, Callable[[Path], None]], Path], mnist: dict[str, np.ndarray]) -> Project:
+    """The project on the small data set, after one `dvc repro`. Not to be changed: see `project`."""
+
+    def make(root: Path) -> None:
+        project = make_project(root, mnist)
+        run = project.run("dvc", "repro")
+        assert run.returncode == 0, run.stderr
+        project.commit("reproduced")
+
+    return Project(shared("reproduced", make))
+
+
+@pytest.fixture(scope="session")
+def changed(reproduced: Project, shared: Callable[[str, Callable[[Path], None]], Path]) -> Project:
     """The same after an experiment with other parameters that gives a worse model, and a commit. Not to be changed."""
-    root = tmp_path_factory.mktemp("changed")
-    project = Project(Path(shutil.copytree(reproduced.root, root / "project", symlinks=True)))
-    values = ("train.epochs=1", "train.learning_rate=1e-3", "model.filters=[4,4]", "model.conv_dropout=0")
-    run = project.run("dvc", "exp", "run", *(word for value in values for word in ("-S", value)))
-    assert run.returncode == 0, run.stderr
-    (root / "log").write_text(run.stdout)
-    project.commit("Fewer filters <b>& | `x`")
-    return project
+
+    def make(root: Path) -> None:
+        project = Project(Path(shutil.copytree(reproduced.root, root, symlinks=True)))
+        values = ("train.epochs=1", "train.learning_rate=1e-3", "model.filters=[4,4]", "model.conv_dropout=0")
+        run = project.run("dvc", "exp", "run", *(word for value in values for word in ("-S", value)))
+        assert run.returncode == 0, run.stderr
+        (root.parent / "changed.log").write_text(run.stdout)
+        project.commit("Fewer filters <b>& | `x`")
+
+    return Project(shared("changed", make))
 
 
 @pytest.fixture

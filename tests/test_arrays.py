@@ -1,4 +1,4 @@
-"""Which .npy files are taken, and the one line that each bad one gets."""
+"""The arrays on disk, larger than memory perhaps, and what is known of them."""
 
 import subprocess
 import sys
@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.arrays.npy import Rows, chunks, open_array, open_rows
+from stages.arrays.npy import Rows, chunks, evenly_spaced, open_array
+from stages.arrays.prepared import Dataset, open_prepared_images, read_dataset
 from stages.running.process import InputError
 from tests.project import ROOT
 
@@ -20,38 +21,16 @@ def saved(tmp_path: Path, array: np.ndarray, version: tuple[int, int] | None = N
     return tmp_path / "a.npy"
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "<i2", ">i2", ">u4", "<i8", "<f2", ">f4", "<f8"])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_any_integer_or_float_type_byte_order_and_memory_order_is_taken(tmp_path: Path, dtype: str, order: str) -> None:
-    images = open_rows(saved(tmp_path, np.asarray(IMAGES, dtype, order=order)))  # type: ignore[call-overload]
-    assert images.shape == IMAGES.shape and (images[:] == IMAGES).all() and (images[1:3] == IMAGES[1:3]).all()
-
-
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_every_npy_format_version_is_taken(tmp_path: Path, version: tuple[int, int]) -> None:
-    assert (open_array(saved(tmp_path, IMAGES, version)) == IMAGES).all()
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_header_of_absurd_shape_is_one_clear_line_without_numpys_warnings(tmp_path: Path) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": (2**32, 2**32, 28)}
-    with (tmp_path / "a.npy").open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        file.write(bytes(1000))
-    with pytest.raises(InputError, match=r"a\.npy: not a readable"):
-        open_array(tmp_path / "a.npy")
-
-
-def test_rows_are_those_of_the_array_by_slice_and_by_number(tmp_path: Path) -> None:
-    rows = Rows(saved(tmp_path, IMAGES, (3, 0)))
-    assert rows.shape == IMAGES.shape and rows.dtype == IMAGES.dtype and len(rows) == 3
+@pytest.mark.parametrize("dtype", ["uint8", "<i8", ">f4", "<f2"])
+def test_rows_are_those_of_the_array_by_slice_and_by_number(
+    tmp_path: Path, version: tuple[int, int], dtype: str
+) -> None:
+    images = IMAGES.astype(dtype)
+    rows = Rows(saved(tmp_path, images, version))
+    assert rows.shape == images.shape and rows.dtype == images.dtype and len(rows) == 3
     for asked in (slice(1, 3), slice(2, 9), slice(9, 9), slice(None, None, -1), np.array([2, 0, 2])):
-        assert rows[asked].shape == IMAGES[asked].shape and (rows[asked] == IMAGES[asked]).all()
-
-
-def test_rows_of_an_array_in_fortran_order_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.npy: in Fortran order, must be in C order"):
-        Rows(saved(tmp_path, np.asfortranarray(IMAGES)))
+        assert rows[asked].shape == images[asked].shape and (rows[asked] == images[asked]).all()
 
 
 def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> None:
@@ -69,46 +48,52 @@ def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> No
     assert int(run.stdout) < 30e6
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing\.npy: no such file"):
-        open_array(tmp_path / "nothing.npy")
+def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    for read in (open_array, Rows, open_prepared_images, read_dataset):
+        with pytest.raises(InputError, match=r"none: no such file; `dvc repro` makes it"):
+            read(tmp_path / "none")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"hello", b"\x93NUMPY\x01\x00\xff\xff{", b"PK\x03\x04 no zip"])
-def test_what_is_no_npy_file_is_an_input_error(tmp_path: Path, content: bytes) -> None:
+def test_images_of_a_persons_own_that_are_no_array_are_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.npy: "):
-        open_array(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy: not a readable \.npy array: ") as caught:
+        open_prepared_images(tmp_path / "a.npy")
+    assert "\n" not in str(caught.value)
 
 
-def test_pickled_objects_are_refused_and_never_loaded(tmp_path: Path) -> None:
+def test_images_of_a_persons_own_must_be_prepared(tmp_path: Path) -> None:
+    for images in (IMAGES, IMAGES[..., np.newaxis], IMAGES.astype(np.float32)):
+        with pytest.raises(InputError, match=r"a\.npy: .* of shape .*, must be prepared images: float32, 4 dimensions"):
+            open_prepared_images(saved(tmp_path, images))
+    images = np.asfortranarray(IMAGES[..., np.newaxis].astype(np.float32))
+    assert (open_prepared_images(saved(tmp_path, images)) == images).all()
+
+
+def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[object, tuple[Path]]:
             return Path.touch, (tmp_path / "executed",)
 
     np.save(tmp_path / "a.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="not a readable"):
-        open_array(tmp_path / "a.npy")
+        open_prepared_images(tmp_path / "a.npy")
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_header_that_claims_more_than_the_file_has_is_refused_before_allocation(tmp_path: Path) -> None:
-    with (tmp_path / "a.npy").open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (10**14, 28, 28)})
-        file.write(b"\0" * 1000)
-    with pytest.raises(InputError, match="not a readable"):
-        open_array(tmp_path / "a.npy")
-
-
-def test_an_npz_archive_under_the_name_of_an_array_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x=IMAGES)
-    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
-    with pytest.raises(InputError, match=r"is an \.npz archive"):
-        open_array(tmp_path / "a.npy")
+def test_the_description_of_a_data_set_is_read_as_written(tmp_path: Path) -> None:
+    content = '{"classes": ["a", "b"], "centred_glyphs": false}'
+    (tmp_path / "d.json").write_text(content)
+    assert read_dataset(tmp_path / "d.json") == Dataset(["a", "b"], False)
 
 
 def test_chunks_cover_every_row_once_and_stay_small() -> None:
     array = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (1001, 1000, 1000), (0, 0, 0))
-    slices = list(chunks(array))
-    assert [row for part in slices for row in range(1001)[part]] == list(range(1001))
-    assert max(array[part].nbytes for part in slices) <= 16 << 20
+    assert [row for part in chunks(array) for row in range(1001)[part]] == list(range(1001))
+    assert max(array[part].nbytes for part in chunks(array)) <= 16 << 20
+
+
+def test_evenly_spaced_numbers_reach_from_the_first_to_the_last() -> None:
+    assert evenly_spaced(0, 4) == []
+    assert evenly_spaced(3, 4) == [0, 1, 2]
+    assert evenly_spaced(100, 4) == [0, 33, 66, 99]

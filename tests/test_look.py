@@ -1,7 +1,6 @@
 """What a look at the data finds, and what it leaves unsaid."""
 
 import json
-import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ import pytest
 
 from stages.arrays import npy
 from stages.dataset import contact_sheet, findings
-from stages.dataset.contact_sheet import TILE, draw_contact_sheet, pick_rows
-from stages.dataset.duplicates import NOWHERE, first_rows, repeated_hashes, row_hashes
-from stages.dataset.glyphs import centred_glyphs
-from stages.dataset.images import evenly_spaced
-from stages.dataset.look import Look, look_at
+from stages.dataset.contact_sheet import TILE, draw_contact_sheet
+from stages.dataset.findings import row_hashes
+from stages.dataset.look import Look, centred_glyphs, look_at
 from stages.drawing.tiles import tile
 from tests.project import ROOT
 
@@ -35,19 +32,19 @@ def clean(classes: int = 4) -> tuple[Arrays, Arrays]:
     return {"train": train, "test": test}, {"train": train_labels, "test": test_labels}
 
 
-def looked(images: Arrays, labels: Arrays, scratch: Path, classes: int = 4) -> Look:
-    return look_at(images, labels, range(classes), scratch)
+def look(images: Arrays, labels: Arrays, classes: int = 4) -> Look:
+    return look_at(images, labels, range(classes))
 
 
-def found(look: Look, kind: str) -> list[tuple[Any, ...]]:
-    return [tuple(row.values())[1:] for row in look.findings if row["finding"] == kind]
+def listed(seen: Look, kind: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values())[1:] for row in seen.findings if row["finding"] == kind]
 
 
-def test_a_clean_set_gives_its_counts_and_no_warning(tmp_path: Path) -> None:
+def test_a_clean_set_gives_its_counts_in_a_fixed_order_and_no_warning() -> None:
     images, labels = clean()
-    look = looked(images, labels, tmp_path)
-    train, test = (sum(a != b for a, b in pairwise(labels[name])) for name in ("train", "test"))
-    assert look.metrics == {
+    seen = look(images, labels)
+    train, test = (sum(int(a != b) for a, b in pairwise(labels[name])) for name in ("train", "test"))
+    expected = {
         "leaked": 0,
         "contradictory": 0,
         "train": {
@@ -59,22 +56,22 @@ def test_a_clean_set_gives_its_counts_and_no_warning(tmp_path: Path) -> None:
             "classes": {"0": 13, "1": 13, "2": 12, "3": 12},
         },
     }
-    assert (list(look.findings), look.warnings, look.notes) == ([], [], [])
+    assert json.dumps(seen.metrics) == json.dumps(expected)
+    assert (list(seen.findings), seen.warnings, seen.notes) == ([], [], [])
 
 
-def test_mnist_gives_no_warning(tmp_path: Path) -> None:
+def test_mnist_gives_no_warning_and_is_of_centred_glyphs() -> None:
     with np.load(ROOT / "data/mnist.npz") as arrays:
         images = {"train": arrays["x_train"], "test": arrays["x_test"]}
         labels = {"train": arrays["y_train"].astype(np.int64), "test": arrays["y_test"].astype(np.int64)}
-    look = looked(images, labels, tmp_path, 10)
-    assert (list(look.findings), look.warnings, look.notes) == ([], [], [])
-    assert look.metrics["train"]["classes"]["0"] == 5923
+    seen = look(images, labels, 10)
+    assert (list(seen.findings), seen.warnings, seen.notes) == ([], [], [])
     assert centred_glyphs(images["train"]) and not centred_glyphs(255 - images["train"])
 
 
 def brute_force(images: Arrays, labels: Arrays) -> list[tuple[Any, ...]]:
     """The findings, by comparing every image with every earlier one."""
-    every = []
+    rows = []
     for kind in findings.KINDS:
         for name in ("train", "test"):
             for row, image in enumerate(images[name]):
@@ -90,14 +87,14 @@ def brute_force(images: Arrays, labels: Arrays) -> list[tuple[Any, ...]]:
                 }[kind]
                 if other is not None:
                     other_label = labels[other[0]][other[1]] if other[0] else ""
-                    every.append((kind, name, row, labels[name][row], *other, other_label))
-    return every
+                    rows.append((kind, name, row, labels[name][row], *other, other_label))
+    return rows
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_the_findings_are_those_of_comparing_every_image_with_every_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, channels: tuple[int, ...]
+    monkeypatch: pytest.MonkeyPatch, seed: int, channels: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(npy, "CHUNK_BYTES", 1_000)  # a few rows a chunk
     generator = np.random.default_rng(seed)
@@ -105,185 +102,127 @@ def test_the_findings_are_those_of_comparing_every_image_with_every_other(
     if channels:
         images = {name: np.broadcast_to(array[..., :1], array.shape) for name, array in images.items()}
     labels = {name: generator.integers(0, 4, len(array)) for name, array in images.items()}
-    look = looked(images, labels, tmp_path)
+    seen = look(images, labels)
     expected = brute_force(images, labels)
-    assert [tuple(row.values()) for row in look.findings] == expected
-    assert {len(row) for row in look.findings} == {7}
+    assert [tuple(row.values()) for row in seen.findings] == expected
     kinds = [(row[0], row[1]) for row in expected]
-    assert look.metrics["leaked"] == kinds.count(("leaked", "test")) > 0
-    assert look.metrics["contradictory"] == [kind for kind, _ in kinds].count("contradictory") > 0
+    assert seen.metrics["leaked"] == kinds.count(("leaked", "test")) > 0
+    assert seen.metrics["contradictory"] == [kind for kind, _ in kinds].count("contradictory") > 0
     for name in ("train", "test"):
         for kind in ("repeated", "constant"):
-            assert look.metrics[name][kind] == kinds.count((kind, name)) > 0
+            assert seen.metrics[name][kind] == kinds.count((kind, name)) > 0
 
 
-def test_an_image_of_one_colour_is_constant_though_its_channels_differ(tmp_path: Path) -> None:
+def test_an_image_of_one_colour_is_constant_though_its_channels_differ() -> None:
     images = {name: np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3)) for name in ("train", "test")}
     images["train"][7] = (250, 10, 20)
-    look = looked(images, {name: np.arange(9) % 4 for name in images}, tmp_path)
-    assert found(look, "constant") == [("train", 7, 3, "", "", "")]
+    seen = look(images, {name: np.arange(9) % 4 for name in images})
+    assert listed(seen, "constant") == [("train", 7, 3, "", "", "")]
 
 
-def test_a_leaked_image_is_told_with_its_rows(tmp_path: Path) -> None:
-    images, labels = clean()
-    images["test"][31], labels["test"][31] = images["train"][111], labels["train"][111]
-    look = looked(images, labels, tmp_path)
-    label = labels["train"][111]
-    assert found(look, "leaked") == [("test", 31, label, "train", 111, label)]
-    assert look.warnings == [
-        "1 of 50 test images is in the training set too (first: test row 31 equals training row 111)"
-    ]
-
-
-def test_a_test_set_copied_from_the_training_set_is_told(tmp_path: Path) -> None:
-    images, labels = clean()
-    look = looked({**images, "test": images["train"]}, {**labels, "test": labels["train"]}, tmp_path)
-    assert look.metrics["leaked"] == 200
-    assert look.warnings == [
-        "all 200 test images are in the training set too (first: test row 0 equals training row 0)"
-    ]
-
-
-def test_equal_images_with_other_labels_are_told_with_both_names(tmp_path: Path) -> None:
+def test_equal_images_with_other_labels_are_told_with_both_names() -> None:
     images, labels = clean()
     images["train"][[7, 9]] = images["train"][3]
     labels["train"][[3, 7, 9]] = 0, 0, 2
-    look = look_at(images, labels, ["cat", "dog", "owl", "elk"], tmp_path)
-    assert found(look, "contradictory") == [("train", 9, "owl", "train", 3, "cat")]
-    assert found(look, "repeated") == [
-        ("train", row, name, "train", 3, "cat") for row, name in ((7, "cat"), (9, "owl"))
-    ]
-    assert look.warnings[0] == (
+    seen = look_at(images, labels, ["cat", "dog", "owl", "elk"])
+    assert listed(seen, "contradictory") == [("train", 9, "owl", "train", 3, "cat")]
+    assert seen.warnings[0] == (
         "1 image has another label than an equal image "
         "(first: training row 9, labelled owl, equals training row 3, labelled cat)"
     )
 
 
-def test_few_repeated_images_are_counted_without_a_warning_and_many_with_one(tmp_path: Path) -> None:
+def test_what_is_wrong_with_images_is_a_line_each_but_a_few_repeats() -> None:
     images, labels = clean()
     images["train"][199], labels["train"][199] = images["train"][5], labels["train"][5]
-    few = looked(images, labels, tmp_path)
-    assert (few.metrics["train"]["repeated"], few.warnings) == (1, [])
+    assert (look(images, labels).metrics["train"]["repeated"], look(images, labels).warnings) == (1, [])
     images["train"][198], labels["train"][198] = images["train"][5], labels["train"][5]
-    assert looked(images, labels, tmp_path).warnings == [
-        "2 of 200 training images repeat an earlier one (first: training row 198 equals training row 5)"
-    ]
-
-
-def test_a_constant_image_is_told(tmp_path: Path) -> None:
-    images, labels = clean()
+    images["test"][31], labels["test"][31] = images["train"][111], labels["train"][111]
     images["test"][4] = 17
-    assert looked(images, labels, tmp_path).warnings == [
-        "1 of 50 test images is of one colour all over (first: test row 4)"
+    assert look(images, labels).warnings == [
+        "1 of 50 test images is in the training set too (first: test row 31 equals training row 111)",
+        "2 of 200 training images repeat an earlier one (first: training row 198 equals training row 5)",
+        "1 of 50 test images is of one colour all over (first: test row 4)",
     ]
+    leaked = look({**images, "test": images["train"]}, {**labels, "test": labels["train"]})
+    assert leaked.warnings[0].startswith("all 200 test images are in the training set too (first: test row 0 equals")
 
 
-def test_classes_without_an_image_are_told(tmp_path: Path) -> None:
-    images, labels = clean(10)
-    for name in labels:
-        labels[name] = np.where(np.isin(labels[name], (3, 7)), 1, labels[name])
-    look = looked(images, labels, tmp_path, 10)
-    assert look.warnings == ["classes 3 and 7 have no training image"]
-    assert [look.metrics[name]["missing"] for name in ("train", "test")] == [2, 2]
+def changed_labels(classes: int, train: Any = None, test: Any = None) -> tuple[Arrays, Arrays]:
+    """A clean set whose labels are what the functions make of them."""
+    images, labels = clean(classes)
+    functions = {"train": train, "test": test}
+    return images, {name: labels[name] if f is None else f(labels[name]) for name, f in functions.items()}
 
 
-def test_a_class_without_a_test_image_is_told_where_it_is_no_chance(tmp_path: Path) -> None:
-    images, labels = clean()
-    lacking = {**labels, "test": np.where(labels["test"] == 3, 1, labels["test"])}
-    assert looked(images, lacking, tmp_path).warnings == ["class 3 has no test image"]
-    small = {**images, "test": images["test"][:9]}, {**labels, "test": lacking["test"][:9]}
-    assert looked(*small, tmp_path).warnings == []
+def rare(count: int) -> Any:
+    """Labels of two classes, of which the second has `count` images."""
+    return lambda labels: np.random.default_rng(0).permutation(np.arange(len(labels)) < count).astype(np.int64)
 
 
-def test_far_more_classes_declared_than_occur_is_one_line(tmp_path: Path) -> None:
-    look = looked(*clean(), tmp_path, 1000)
-    assert look.warnings == ["only 4 of the 1,000 classes have a training image"]
-    assert "classes" not in look.metrics["train"]
-    assert look.metrics["train"]["missing"] == 996
+def without(*numbers: int) -> Any:
+    return lambda labels: np.where(np.isin(labels, numbers), 1, labels)
 
 
-def test_many_missing_classes_are_named_in_part(tmp_path: Path) -> None:
-    look = looked(*clean(13), tmp_path, 25)
-    assert look.warnings == ["classes 13, 14, 15, 16, 17, 18, 19, 20, 21 and 3 more have no training image"]
-
-
-def test_one_label_for_all_is_told(tmp_path: Path) -> None:
-    images, labels = clean()
-    labels["train"][:] = labels["test"][:] = 2
-    assert looked(images, labels, tmp_path).warnings == [
-        "the training set has images of one class only: 2",
-    ]
-
-
-def test_imbalance_is_told_from_ten_to_one_on(tmp_path: Path) -> None:
-    images, labels = clean(2)
-    labels["train"] = np.random.default_rng(0).permutation(np.arange(200) % 11 == 0).astype(np.int64)
-    assert looked(images, labels, tmp_path, 2).warnings == []  # 181 to 19
-    labels["train"][np.flatnonzero(labels["train"])[0]] = 0
-    assert looked(images, labels, tmp_path, 2).warnings == [
-        "the largest class, 0, has 10 times as many training images (182) as the smallest, 1 (18)"
-    ]
-
-
-def test_labels_sorted_by_class_are_noted_with_what_the_last_rows_hold(tmp_path: Path) -> None:
-    images, labels = clean(10)
-    for order in (np.sort(labels["train"]), np.sort(labels["train"])[::-1]):
-        look = looked(images, {**labels, "train": order}, tmp_path, 10)
-        assert look.notes == [
-            "the training labels are sorted by class: the last 5% of the rows hold 1 of 10 classes; "
-            "to validate on all, train.validation_rows must be stratified"
-        ]
-        assert look.warnings == []  # which may be errors: this has an answer
-
-
-def test_labels_in_runs_of_one_class_are_noted(tmp_path: Path) -> None:
-    images, labels = clean(4)
-    labels["train"] = np.tile(np.repeat(np.arange(4), 10), 5)
-    (note,) = looked(images, labels, tmp_path).notes
-    assert note.startswith(
-        "the training labels come in runs of one class (19 changes of label, where shuffled rows have 150): "
-        "the last 5% of the rows hold 1 of 4 classes"
-    )
-
-
-@pytest.mark.parametrize("labels", [np.arange(12) % 4, np.arange(12) // 3, np.array([0, 0, 1, 1, 2, 2, 3, 3, 0])])
-def test_alternating_labels_and_a_handful_of_rows_are_not_called_sorted(tmp_path: Path, labels: np.ndarray) -> None:
-    images = {"train": drawn(len(labels))[0], "test": drawn(4, seed=1)[0]}
-    look = looked(images, {"train": labels, "test": np.arange(4)}, tmp_path)
-    assert (look.warnings, look.notes) == ([], [])
-
-
-def test_the_metrics_are_nested_numbers_in_a_fixed_order(tmp_path: Path) -> None:
-    def numbers(tree: dict[str, Any]) -> list[Any]:
-        return [leaf for value in tree.values() for leaf in (numbers(value) if isinstance(value, dict) else [value])]
-
-    metrics = looked(*clean(), tmp_path).metrics
-    assert {type(number) for number in numbers(metrics)} == {int, float}
-    assert json.dumps(metrics) == json.dumps(looked(*clean(), tmp_path).metrics)
-
-
-def test_the_table_is_cut_and_the_count_is_not_but_all_that_leaked_is_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("data", "classes", "warnings"),
+    [
+        (changed_labels(10, without(3, 7), without(3, 7)), 10, ["classes 3 and 7 have no training image"]),
+        (changed_labels(4, None, without(3)), 4, ["class 3 has no test image"]),
+        (clean(), 1000, ["only 4 of the 1,000 classes have a training image"]),
+        (clean(13), 25, ["classes 13, 14, 15, 16, 17, 18, 19, 20, 21 and 3 more have no training image"]),
+        (changed_labels(4, np.zeros_like, np.zeros_like), 4, ["the training set has images of one class only: 0"]),
+        (changed_labels(2, rare(19)), 2, []),
+        (
+            changed_labels(2, rare(18)),
+            2,
+            ["the largest class, 0, has 10 times as many training images (182) as the smallest, 1 (18)"],
+        ),
+    ],
+)
+def test_classes_that_are_missing_or_rare_are_told(
+    data: tuple[Arrays, Arrays], classes: int, warnings: list[str]
 ) -> None:
+    seen = look(*data, classes)
+    assert seen.warnings == warnings
+    assert ("classes" in seen.metrics["train"]) == (classes <= 100)
+    assert seen.metrics["train"]["missing"] == classes - len(np.unique(data[1]["train"]))
+
+
+def test_a_class_without_a_test_image_is_no_surprise_in_a_small_test_set() -> None:
+    images, labels = changed_labels(4, None, without(3))
+    assert look({**images, "test": images["test"][:9]}, {**labels, "test": labels["test"][:9]}).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "note"),
+    [
+        (np.arange(200) // 20, "are sorted by class: the last 5% of the rows hold 1 of 10 classes; to validate on all"),
+        (np.arange(200)[::-1] // 20, "are sorted by class: the last 5% of the rows hold 1 of 10 classes"),
+        (
+            np.tile(np.repeat(np.arange(4), 10), 5),
+            "come in runs of one class (19 changes of label, where shuffled rows have 150): the last 5%",
+        ),
+        (np.arange(12) % 4, None),
+        (np.arange(12) // 3, None),
+        (np.array([0, 0, 1, 1, 2, 2, 3, 3, 0]), None),
+    ],
+)
+def test_rows_in_an_order_of_classes_are_noted_but_not_a_handful_of_them(labels: np.ndarray, note: str | None) -> None:
+    images, classes = {"train": drawn(len(labels))[0], "test": drawn(30, seed=1)[0]}, int(labels.max()) + 1
+    seen = look(images, {"train": labels, "test": np.arange(30) % classes}, classes)
+    assert seen.warnings == []  # which may be errors: this has an answer
+    assert [line.startswith(f"the training labels {note}") for line in seen.notes] == [True] * (note is not None)
+
+
+def test_the_table_is_cut_and_the_count_is_not_but_all_that_leaked_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findings, "MOST_LISTED", 3)
     images, labels = clean()
     twice = {"train": np.tile(images["train"], (2, 1, 1)), "test": images["train"]}
-    look = looked(twice, {"train": np.tile(labels["train"], 2), "test": labels["train"]}, tmp_path)
-    listed = {kind: [row["row"] for row in look.findings if row["finding"] == kind] for kind in ("repeated", "leaked")}
-    assert listed == {"repeated": [200, 201, 202], "leaked": list(range(200))}
-    assert look.metrics["train"]["repeated"] == look.metrics["leaked"] == 200
-
-
-def test_nothing_is_left_in_the_scratch_folder_even_on_an_error(tmp_path: Path) -> None:
-    class Unreadable(Recorder):
-        def __getitem__(self, rows: slice) -> np.ndarray:
-            raise OSError("the disk is gone")
-
-    images, labels = clean()
-    looked(images, labels, tmp_path)
-    with pytest.raises(OSError, match="the disk is gone"):
-        look_at({"train": images["train"], "test": Unreadable(images["test"])}, labels, range(4), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    seen = look(twice, {"train": np.tile(labels["train"], 2), "test": labels["train"]})
+    rows = {kind: [row[1] for row in listed(seen, kind)] for kind in ("repeated", "leaked")}
+    assert rows == {"repeated": [200, 201, 202], "leaked": list(range(200))}
+    assert seen.metrics["train"]["repeated"] == seen.metrics["leaked"] == 200
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "<i2", ">i4", "<i8", "<f2", ">f4", "<f8"])
@@ -306,78 +245,28 @@ def test_values_that_are_no_bytes_are_hashed_as_float32() -> None:
     assert (row_hashes(rows.astype(np.float32)) == hashes).all()
 
 
-def test_repeated_hashes_and_their_first_rows_are_those_of_counting() -> None:
-    hashes = np.random.default_rng(0).integers(0, 50, 60).astype(np.uint64) << np.uint64(58)
-    values, first, counts = np.unique(hashes, return_index=True, return_counts=True)
-    repeated = repeated_hashes(hashes.copy())
-    assert (repeated == values[counts > 1]).all()
-    assert (first_rows(repeated, hashes) == first[counts > 1]).all()
-    assert (first_rows(repeated, hashes[:0]) == NOWHERE).all()
-
-
-@pytest.mark.parametrize(("copies", "most"), [(1, 3), (2, 21), (1000, 3)])
-def test_memory_grows_by_a_few_bytes_an_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: int, most: int
-) -> None:
-    monkeypatch.setattr(npy, "CHUNK_BYTES", 1 << 18)  # so that few images are many chunks
-    monkeypatch.setattr(findings, "MOST_LISTED", 100)
-
-    def peak(n: int) -> int:
-        images = {name: (np.arange(n, dtype=np.int32) // copies).reshape(n, 1, 1) for name in ("train", "test")}
-        images["test"][:] += n
-        labels = {name: np.arange(n) % 7 for name in images}
-        tracemalloc.start()
-        looked(images, labels, tmp_path, 7)
-        try:
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(5_000)
-    assert peak(45_000) - peak(15_000) < most * 2 * 30_000
-
-
-def test_evenly_spaced_numbers_reach_from_the_first_to_the_last() -> None:
-    assert evenly_spaced(0, 4) == []
-    assert evenly_spaced(3, 4) == [0, 1, 2]
-    assert evenly_spaced(100, 4) == [0, 33, 66, 99]
-
-
-def test_rows_are_picked_by_their_place_in_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npy, "CHUNK_BYTES", 64 * 7)
-    labels = np.random.default_rng(0).integers(0, 3, 50)
-    rows = np.flatnonzero(labels == 1)
-    assert pick_rows(labels, 1, [0, 3, len(rows) - 1]) == [rows[0], rows[3], rows[-1]]
-    assert pick_rows(labels, 3, []) == []
-
-
-class Recorder:
-    """Images that remember which of their rows were read."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-        self.read: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        self.read += range(*rows.indices(len(self)))
-        return self.array[rows]
-
-
 def sheet(path: Path, *arguments: Any) -> np.ndarray:
     draw_contact_sheet(path, *arguments)
     return (matplotlib.image.imread(path)[..., :3] * 255).round().astype(np.uint8)
 
 
-def test_the_contact_sheet_reads_the_rows_that_it_shows_and_no_other(tmp_path: Path) -> None:
-    images, labels = drawn(400)
-    recorder = Recorder(images)
-    draw_contact_sheet(tmp_path / "data.png", recorder, labels, range(4), 255)
-    assert len(recorder.read) == len(set(recorder.read)) == 4 * contact_sheet.SAMPLES
-    assert {int(labels[row]) for row in recorder.read} == {0, 1, 2, 3}
-    assert {int(np.flatnonzero(labels == 2)[0]), int(np.flatnonzero(labels == 2)[-1])} <= set(recorder.read)
+def test_the_contact_sheet_shows_samples_from_the_first_to_the_last_of_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npy, "CHUNK_BYTES", 64 * 7)  # of seven labels
+    labels = drawn(400)[1]
+    images = np.empty((400, 1, 1), np.uint16)
+    images[:, 0, 0] = np.arange(400)
+    shown: list[int] = []
+
+    def note(image: np.ndarray, white: float, size: int) -> np.ndarray:
+        shown.append(int(image.item()))
+        return tile(image, white, size)
+
+    monkeypatch.setattr(contact_sheet, "tile", note)
+    draw_contact_sheet(tmp_path / "data.png", images, labels, range(4), 399)
+    rows = [np.flatnonzero(labels == number) for number in range(4)]
+    assert shown == [of_class[place * (len(of_class) - 1) // 9] for of_class in rows for place in range(10)]
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,)])
@@ -391,9 +280,9 @@ def test_the_contact_sheet_shows_the_pixels_as_they_are(tmp_path: Path, channels
     for row, samples in enumerate((1, 2)):
         top = contact_sheet.HEAD + row * 68 + 2
         for place in range(3):
-            tile = picture[top : top + 64, left + place * 68 : left + place * 68 + 64]
+            sample = picture[top : top + 64, left + place * 68 : left + place * 68 + 64]
             expected = (np.zeros(3), right) if place < samples else (np.full(3, 255), np.full(3, 255))
-            assert (tile[:, :32] == expected[0]).all() and (tile[:, 32:] == expected[1]).all()
+            assert (sample[:, :32] == expected[0]).all() and (sample[:, 32:] == expected[1]).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -442,32 +331,21 @@ def test_light_strokes_centred_on_black_are_glyphs() -> None:
     assert centred_glyphs(strokes()[..., np.newaxis].astype(np.float32) / 255)
 
 
-@pytest.mark.parametrize(
-    "images",
-    [
-        255 - strokes(),
-        np.roll(strokes(), 5, axis=1),
-        np.roll(strokes(), 14, axis=(1, 2)),
-        np.maximum(np.eye(28, dtype=np.uint8), np.eye(28, dtype=np.uint8)[::-1])[np.newaxis],
-        np.kron(strokes()[:, 9:19, 9:19], np.ones((1, 3, 3), np.uint8)),
-        np.pad(np.full((9, 24, 24), 200, np.uint8), ((0, 0), (2, 2), (2, 2))),
-        np.stack([strokes()] * 3, axis=-1),
-        np.random.default_rng(0).integers(0, 256, (50, 28, 28)),
-        np.zeros((50, 28, 28)),
-        np.concatenate([strokes(44), 255 - strokes(6)]),
-    ],
-    ids=[
-        "inverted",
-        "off centre",
-        "at the border",
-        "across",
-        "cut",
-        "filled",
-        "color",
-        "noise",
-        "black",
-        "some inverted",
-    ],
-)
-def test_other_images_are_no_glyphs(images: np.ndarray) -> None:
-    assert not centred_glyphs(images)
+DIAGONALS = np.maximum(np.eye(28, dtype=np.uint8), np.eye(28, dtype=np.uint8)[::-1])
+OTHERS = {
+    "inverted": 255 - strokes(),
+    "off centre": np.roll(strokes(), 5, axis=1),
+    "at the border": np.roll(strokes(), 14, axis=(1, 2)),
+    "across": DIAGONALS[np.newaxis],
+    "cut": np.kron(strokes()[:, 9:19, 9:19], np.ones((1, 3, 3), np.uint8)),
+    "filled": np.pad(np.full((9, 24, 24), 200, np.uint8), ((0, 0), (2, 2), (2, 2))),
+    "color": np.stack([strokes()] * 3, axis=-1),
+    "noise": np.random.default_rng(0).integers(0, 256, (50, 28, 28)),
+    "black": np.zeros((50, 28, 28)),
+    "some inverted": np.concatenate([strokes(44), 255 - strokes(6)]),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_images_are_no_glyphs(kind: str) -> None:
+    assert not centred_glyphs(OTHERS[kind])

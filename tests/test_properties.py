@@ -11,30 +11,21 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 from PIL import Image
 
 from stages import prepare
 from stages.arrays.class_names import natural_order
 from stages.arrays.prepared import open_prepared, read_dataset
-from stages.running.params import Params
+from stages.dataset.parameters import Prepare
 from stages.running.process import InputError
-from stages.sources.options import Options
+from stages.sources.parameters import Data
 from stages.sources.recognition import copy_source
-
-HUNDREDS = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+from tests.project import section
 
 NAMES = ["a", "b10", "b2", "Äpfel, grün", "10", "9", "x y", "$c$"]
-OPTIONS = Options(transposed=False, test_split=0.2, image_size=None, channels=None, unreadable_pictures="error")
-PARAMS = {
-    "prepare.raw_image_data_format": "channels_last",
-    "prepare.image_data_format": "channels_last",
-    "prepare.scale": None,
-    "prepare.classes": None,
-    "prepare.class_names": None,
-    "prepare.strict": False,
-}
 
 
 @dataclass
@@ -111,7 +102,7 @@ def data_sets(draw: Any) -> DataSet:
         draw(st.sampled_from("CF")),
         draw(st.booleans()) if kind in ("npz", "npy") else False,
         channels > 1 or (kind in ("npz", "npy") and draw(st.booleans())),
-        draw(st.sampled_from(["channels_last", "channels_first"])),
+        draw(st.sampled_from(["channels_last", "channels_first"])) if cols > 4 else "channels_last",
     )
 
 
@@ -147,12 +138,12 @@ def write(data: DataSet, source: Path) -> Path:
 
 def run(source: Path, folder: Path, **changed: Any) -> None:
     """Ingest and prepare, in this process; the contact sheet has tests of its own."""
-    copy_source(source, folder / "raw", OPTIONS)
+    copy_source(source, folder / "raw", section(Data))
     words = ["prepare", "--raw", str(folder / "raw"), "--prepared", str(folder / "prepared")]
     words += ["--look", str(folder / "look.json"), "--sheet", str(folder / "sheet.png")]
     with (
         patch.object(sys, "argv", words),
-        patch.object(prepare, "read_params", lambda: Params({**PARAMS, **changed})),
+        patch("stages.running.params.read_params", lambda: {"prepare": to_builtins(section(Prepare, **changed))}),
         patch("stages.dataset.contact_sheet.draw_contact_sheet"),
     ):
         prepare.main()
@@ -163,10 +154,10 @@ def params_for(data: DataSet) -> dict[str, Any]:
     first = data.channels_first and data.channel_axis
     occurring, classes = len({int(n) for labels in data.labels.values() for n in labels}), len(data.classes())
     return {
-        "prepare.raw_image_data_format": "channels_first" if first else "channels_last",
-        "prepare.image_data_format": data.image_data_format,
-        "prepare.scale": None if data.white in (255, 65535) else data.white,
-        "prepare.classes": classes if 2 * occurring < classes else None,
+        "raw_image_data_format": "channels_first" if first else "channels_last",
+        "image_data_format": data.image_data_format,
+        "scale": None if data.white in (255, 65535) else data.white,
+        "classes": classes if 2 * occurring < classes else None,
     }
 
 
@@ -174,7 +165,8 @@ def in_any_order(images: np.ndarray, labels: np.ndarray) -> list[tuple[bytes, by
     return sorted((image.tobytes(), label.tobytes()) for image, label in zip(images, labels, strict=True))
 
 
-def check_valid(data: DataSet) -> None:
+@given(data_sets())
+def test_a_valid_data_set_of_any_form_becomes_what_numpy_makes_of_it(data: DataSet) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "source").mkdir()
@@ -196,12 +188,6 @@ def check_valid(data: DataSet) -> None:
                 assert (images[:] == expected).all() and (labels == one_hot).all()
 
 
-@HUNDREDS
-@given(data_sets())
-def test_a_valid_data_set_of_any_form_becomes_what_numpy_makes_of_it(data: DataSet) -> None:
-    check_valid(data)
-
-
 def spoil(data: DataSet, how: str, place: float) -> dict[str, Any]:
     """Make the set one that must be refused; returns parameters that do."""
     images, labels, name = data.images, data.labels, "train" if place < 0.5 else "test"
@@ -221,11 +207,11 @@ def spoil(data: DataSet, how: str, place: float) -> dict[str, Any]:
     elif how == "ambiguous scale":
         data.dtype = "<f4"
         images[name] = images[name] / data.white
-        return {"prepare.scale": None}
+        return {"scale": None}
     elif how == "above the scale":
-        return {"prepare.scale": data.white / 2}
+        return {"scale": data.white / 2}
     elif how == "too many classes":
-        return {"prepare.classes": 2} if len(data.classes()) > 2 else {"prepare.class_names": ["one"]}
+        return {"classes": 2} if len(data.classes()) > 2 else {"class_names": ["one"]}
     elif how == "five channels":
         images["train"], images["test"] = (np.concatenate([each] * 5, axis=3)[..., :5] for each in images.values())
         data.channel_axis = True
@@ -237,7 +223,8 @@ SPOILED += ["too many classes", "five channels"]
 DAMAGED = ["cut", "emptied", "removed", "garbage", "folder"]
 
 
-def check_broken(data: DataSet, how: str, place: float) -> None:
+@given(data_sets(), st.sampled_from(SPOILED + DAMAGED), st.floats(0, 0.999))
+def test_a_broken_data_set_is_one_line_and_leaves_no_output(data: DataSet, how: str, place: float) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "source").mkdir()
@@ -267,9 +254,3 @@ def check_broken(data: DataSet, how: str, place: float) -> None:
         assert [path.name for path in outputs if path.name.startswith(".")] == []
         assert not (folder / "prepared").exists() or list((folder / "prepared").iterdir()) == []
         assert len([path for path in outputs if path.parent.name == "raw"]) in (0, 5)
-
-
-@HUNDREDS
-@given(data_sets(), st.sampled_from(SPOILED + DAMAGED), st.floats(0, 0.999))
-def test_a_broken_data_set_is_one_line_and_leaves_no_output(data: DataSet, how: str, place: float) -> None:
-    check_broken(data, how, place)

@@ -1,4 +1,4 @@
-"""The prepared arrays, which the network is trained and tested on: what they must be."""
+"""The prepared arrays, which the network is trained and tested on."""
 
 import json
 from dataclasses import dataclass
@@ -17,51 +17,54 @@ MOST_CHANNELS = 4  # more along an axis are probably rows or columns, in another
 class Dataset:
     """What is known of a prepared data set beside its arrays.
 
-    image_data_format: where the prepared images have their channels, "channels_last" or "channels_first".
     classes: what outputs call each class, by its number: a name, or the number itself where there are no names.
     centred_glyphs: whether the images are single light glyphs in the centre of a dark field, as MNIST's.
     """
 
-    image_data_format: str
-    classes: list[int] | list[str]
+    classes: list[int | str]
     centred_glyphs: bool
 
 
-def read_dataset(path: Path, classes: int | None = None) -> Dataset:
+def read_dataset(path: Path) -> Dataset:
     """Read what prepare wrote of the data set as JSON.
 
-    Args:
-        classes: how many it must have, if that is known.
-
     Raises:
-        InputError: the file is missing or not of this kind.
+        InputError: there is no such file.
     """
     try:
-        dataset = Dataset(**json.loads(path.read_text(encoding="utf-8")))
-        if not isinstance(dataset.classes, list) or {type(name) for name in dataset.classes} not in ({int}, {str}):
-            raise ValueError(f"classes are {dataset.classes!r}")
-        if classes not in (None, len(dataset.classes)):
-            raise ValueError(f"{len(dataset.classes)} classes, but the labels have {classes}")
+        return Dataset(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: must be what the prepare stage wrote: {reason(error)}") from error
-    return dataset
 
 
-def channels_last(images: NDArray[np.float32], image_data_format: str) -> NDArray[np.float32]:
+def is_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether one prepared image of this shape is (channels, rows, cols) rather than (rows, cols, channels).
+
+    There are at most MOST_CHANNELS channels, and prepare lets no image of so few columns have them first.
+    """
+    return shape[2] > MOST_CHANNELS
+
+
+def channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Images (n, rows, cols, channels), from these or from (n, channels, rows, cols)."""
-    return images if image_data_format == "channels_last" else np.moveaxis(images, 1, -1)
+    return np.moveaxis(images, 1, -1) if is_channels_first(images.shape[1:]) else images
 
 
-def open_prepared_images(path: Path) -> Rows:
-    """Open prepared images alone, as `open_prepared` does.
+def open_prepared_images(path: Path) -> NDArray[np.float32]:
+    """Map prepared images into memory: float32 (n, rows, cols, channels) or (n, channels, rows, cols), in [0, 1].
+
+    They may be a person's own, as predict.input.
 
     Raises:
-        InputError: the file cannot be opened, or is not of this kind.
+        InputError: there is no such file, or it is not of this kind.
     """
-    images = Rows(path)
-    if len(images.shape) != 4 or images.dtype != np.float32:
+    try:
+        images = open_array(path)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged header raises whatever its parser stumbles over
+        raise InputError(f"{path}: not a readable .npy array: {reason(error)}") from error
+    if images.ndim != 4 or images.dtype != np.float32:
         raise InputError(
             f"{path}: {images.dtype} of shape {images.shape}, must be prepared images: float32, 4 dimensions"
         )
@@ -69,18 +72,12 @@ def open_prepared_images(path: Path) -> Rows:
 
 
 def open_prepared(images: Path, labels: Path) -> tuple[Rows, NDArray[np.float32]]:
-    """Open prepared images and their labels.
+    """Open the images and labels that prepare wrote.
 
     Returns:
-        Rows of float32 images in [0, 1], of shape (n, rows, cols, channels) or (n, channels, rows, cols), and one-hot
-        float32 labels of shape (n, classes), memory-mapped.
+        Rows of images as in `open_prepared_images`, and one-hot float32 labels (n, classes), memory-mapped.
 
     Raises:
-        InputError: a file cannot be opened, or is not of this kind.
+        InputError: there is no such file.
     """
-    x, y = open_prepared_images(images), open_array(labels)
-    if y.ndim != 2 or y.dtype != np.float32:
-        raise InputError(f"{labels}: {y.dtype} of shape {y.shape}, must be one-hot labels: float32, 2 dimensions")
-    if len(x) != len(y) or len(x) == 0:
-        raise InputError(f"{images}: {len(x)} images, but {labels} has {len(y)} labels; both must be equal, at least 1")
-    return x, y
+    return Rows(images), open_array(labels)

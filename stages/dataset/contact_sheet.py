@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.npy import Array, chunks
-from stages.dataset.images import evenly_spaced
+from stages.arrays.npy import chunks, evenly_spaced
 from stages.drawing.canvas import WIDTH, new_figure, save_figure
 from stages.drawing.tiles import tile
 
@@ -23,7 +22,7 @@ COUNTING_BYTES = 64  # of temporary arrays for each label, so that a chunk of la
 
 
 def draw_contact_sheet(
-    path: Path, images: Array, labels: NDArray[np.integer[Any]], classes: Sequence[str | int], white: float
+    path: Path, images: NDArray[Any], labels: NDArray[np.integer[Any]], classes: Sequence[str | int], white: float
 ) -> None:
     """Write a PNG with a row for each class: its name, how many images it has, and SAMPLES of them.
 
@@ -58,7 +57,7 @@ def draw_contact_sheet(
         write(below + 3, f"{count:,}" if count else "no image", va="top", fontsize=8.5, color=color)
         rows = pick_rows(labels, number, evenly_spaced(count, SAMPLES))
         for place, row in enumerate(rows):
-            sample = tile(images[row : row + 1][0], white, TILE)
+            sample = tile(images[row], white, TILE)
             top = middle - sample.shape[0] // 2
             left = place * (TILE + GAP) + (TILE + GAP - sample.shape[1]) // 2
             strips[top - 1 : top + sample.shape[0] + 1, left - 1 : left + sample.shape[1] + 1] = FRAME
@@ -72,8 +71,8 @@ def pick_rows(labels: NDArray[np.integer[Any]], number: int, places: Sequence[in
     rows: list[int] = []
     before = 0
     for chunk in chunks(labels, COUNTING_BYTES):
-        found = np.flatnonzero(labels[chunk] == number)
-        inside = [place - before for place in places if before <= place < before + len(found)]
-        rows += (found[inside] + chunk.start).tolist()
-        before += len(found)
+        of_class = np.flatnonzero(labels[chunk] == number)
+        inside = [place - before for place in places if before <= place < before + len(of_class)]
+        rows += (of_class[inside] + chunk.start).tolist()
+        before += len(of_class)
     return rows

@@ -1,15 +1,12 @@
 """What was found, image by image: how many of each kind, and which rows."""
 
-import heapq
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from stages.dataset.duplicates import NOWHERE, Hashes, first_rows, occurrences
 
 SETS = {"train": "training", "test": "test"}  # and what a person calls them
 KINDS = ("leaked", "contradictory", "repeated", "constant")  # the worst first
@@ -17,77 +14,88 @@ COLUMNS = ("finding", "set", "row", "label", "other_set", "other_row", "other_la
 MOST_LISTED = 10_000  # of a kind and set; but all that leaked: evaluate leaves these out
 
 Rows = NDArray[np.integer[Any]]
+Hashes = NDArray[np.uint64]
+
+
+def row_hashes(images: NDArray[Any]) -> Hashes:
+    """A 64-bit hash of each image's pixels, whatever type holds them: (n, ...), any numeric dtype, to (n,) uint64.
+
+    Whole numbers in 0..255 are hashed as uint8, all else as float32: what the network is given. Among ten million
+    images, the chance that any two different ones share a hash is below one in 300,000.
+    """
+    pixels = images.reshape(len(images), -1)
+    with np.errstate(invalid="ignore"):  # of a float beyond uint8, which is hashed as float32
+        small = pixels.astype(np.uint8, order="C", copy=False)
+    rows: list[Any] = list(small)
+    for row in np.flatnonzero((small != pixels).any(axis=1)):
+        rows[row] = pixels[row].astype("<f4") + np.float32(0)  # -0.0 equals 0.0, but has other bytes
+    return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rows), "<u8")
 
 
 class Findings:
-    """Counts what is found, and lists the first of it.
+    """What was found in a data set; iterated over, the rows.
+
+    Rows of both sets are numbered through here, those of the test set after those of the training set.
 
     Args:
+        hashes: `row_hashes` of the images of both sets.
+        is_constant: which images are of one colour all over, of both sets.
         labels: of "train" and "test", of shape (n,), each the number of a class.
         classes: the name of each class.
     """
 
-    def __init__(self, labels: Mapping[str, Rows], classes: Sequence[str | int]) -> None:
-        self._labels, self._classes = labels, classes
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._listed: dict[tuple[str, str], list[tuple[Rows, str, Rows]]] = {}
-
-    def add(self, kind: str, name: str, rows: Rows, other_name: str = "", other_rows: Rows | None = None) -> None:
-        """Take in `rows` of the set `name`: each equals the one of `other_rows`, if given, in the set `other_name`.
-
-        Rows must come in ascending order. The first MOST_LISTED of a kind and set are listed (all, if leaked).
-        """
-        listed = self._listed.setdefault((kind, name), [])
-        most = len(rows) if kind == "leaked" else max(0, MOST_LISTED - self._counts[kind, name])
-        if len(rows) > 0 and most > 0:
-            listed.append((rows[:most], other_name, (rows if other_rows is None else other_rows)[:most]))
-        self._counts[kind, name] += len(rows)
-
-    def add_equal(self, repeated: Hashes, hashes: Mapping[str, Hashes]) -> None:
-        """Find and take in equal images.
-
-        Args:
-            repeated: the hashes that occur more than once in the two sets together, in ascending order.
-            hashes: of the images of "train" and "test", of shape (n,).
-        """
-        first = {name: first_rows(repeated, hashes[name]) for name in SETS}
-        for name in SETS:
-            for rows, places in occurrences(repeated, hashes[name]):
-                own = first[name][places]
-                again = rows > own
-                self.add("repeated", name, rows[again], name, own[again])
-                if name == "test":
-                    training = first["train"][places]
-                    leaked = training != NOWHERE
-                    self.add("leaked", "test", rows[leaked], "train", training[leaked])
-                    self._add_contradictory("test", rows[leaked], "train", training[leaked])
-                    again &= ~leaked
-                self._add_contradictory(name, rows[again], name, own[again])
-
-    def _add_contradictory(self, name: str, rows: Rows, other_name: str, other_rows: Rows) -> None:
-        """Take in those of the equal images whose labels differ."""
-        differ = self._labels[name][rows] != self._labels[other_name][other_rows]
-        self.add("contradictory", name, rows[differ], other_name, other_rows[differ])
+    def __init__(
+        self,
+        hashes: Hashes,
+        is_constant: NDArray[np.bool_],
+        labels: Mapping[str, Rows],
+        classes: Sequence[str | int],
+    ) -> None:
+        self._n, self._classes = len(labels["train"]), classes
+        self._labels = np.concatenate([labels["train"], labels["test"]])
+        in_order = np.sort(hashes)
+        repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+        rows = np.flatnonzero(np.isin(hashes, repeated))  # few, mostly: millions of rows would take memory
+        in_test = rows >= self._n
+        first = rows[_first_equal(hashes[rows])]
+        first_of_set = np.where(in_test, 0, first)
+        first_of_set[in_test] = rows[in_test][_first_equal(hashes[rows[in_test]])]
+        constant = np.flatnonzero(is_constant)
+        self._found: dict[tuple[str, str], tuple[Rows, Rows | None]] = {}  # rows, and the first equal one of each
+        for kind, others, is_found in (
+            ("leaked", first, in_test & (first < self._n)),
+            ("contradictory", first, self._labels[rows] != self._labels[first]),
+            ("repeated", first_of_set, first_of_set < rows),
+        ):
+            for name, of_set in ("train", ~in_test), ("test", in_test):
+                self._found[kind, name] = rows[is_found & of_set], others[is_found & of_set]
+        for name, of_set in ("train", constant < self._n), ("test", constant >= self._n):
+            self._found["constant", name] = constant[of_set], None
 
     def count(self, kind: str, *names: str) -> int:
         """How many of a kind were found in the sets named."""
-        return sum(self._counts[kind, name] for name in names)
+        return sum(len(self._found[kind, name][0]) for name in names)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield the findings listed, sorted by kind, set and row: dictionaries of COLUMNS, "" where there is nothing.
+        """Yield what was found, sorted by kind, set and row: dictionaries of COLUMNS, "" where there is nothing.
 
         These are: "finding" (one of KINDS), "set", "row", "label" (the class's name), and of the first equal image
-        "other_set", "other_row" and "other_label" (a constant image has none).
+        "other_set", "other_row" and "other_label" (a constant image has none). Of a kind and set the first MOST_LISTED
+        are listed, but all that leaked.
         """
         for kind, name in itertools.product(KINDS, SETS):
-            parts = self._listed.get((kind, name), [])
-            each = [zip(rows.tolist(), itertools.repeat(other), others.tolist()) for rows, other, others in parts]
-            for row, other, other_row in heapq.merge(*each):
-                yield {
-                    **{"finding": kind, "set": name, "row": row, "label": self._label(name, row)},
-                    **{"other_set": other, "other_row": other_row if other else ""},
-                    "other_label": self._label(other, other_row) if other else "",
-                }
+            rows, others = self._found[kind, name]
+            for i in range(len(rows) if kind == "leaked" else min(len(rows), MOST_LISTED)):
+                other = ("", "", "") if others is None else self._place(int(others[i]))
+                yield dict(zip(COLUMNS, (kind, *self._place(int(rows[i])), *other), strict=True))
 
-    def _label(self, name: str, row: int) -> str | int:
-        return self._classes[int(self._labels[name][row])]
+    def _place(self, row: int) -> tuple[str, int, str | int]:
+        """The set of a row, its number there, and the name of its class."""
+        label = self._classes[int(self._labels[row])]
+        return ("train", row, label) if row < self._n else ("test", row - self._n, label)
+
+
+def _first_equal(hashes: Hashes) -> NDArray[np.int64]:
+    """For each row of `hashes`, (n,), the first row that holds the same."""
+    _, first, places = np.unique(hashes, return_index=True, return_inverse=True)
+    return first[places]

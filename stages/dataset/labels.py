@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.class_names import is_name, natural_order
-from stages.arrays.npy import Array, chunks
+from stages.arrays.npy import chunks
 from stages.running.process import InputError, reason
 
 MOST_CLASSES = 100_000
 
 
-def class_names(labels: Mapping[str, Array], classes: int | None, given: Sequence[str] | None) -> list[int] | list[str]:
+def class_names(
+    labels: Mapping[str, NDArray[Any]], classes: int | None, given: Sequence[str] | None
+) -> list[int | str]:
     """What the classes are called, in the order of their numbers: the labels' own names, or those given, or 0, 1, 2...
 
     Args:
@@ -27,16 +29,16 @@ def class_names(labels: Mapping[str, Array], classes: int | None, given: Sequenc
     """
     forms = {name: _form(values, name) for name, values in labels.items()}
     if len(set(forms.values())) > 1:
-        told = ", ".join(f"{name} holds {form}" for name, form in forms.items())
-        raise InputError(f"{told}; must be of one form")
+        differing = ", ".join(f"{name} holds {form}" for name, form in forms.items())
+        raise InputError(f"{differing}; must be of one form")
     form = next(iter(forms.values()))
     if form == "names":
-        found = natural_order(set().union(*(_names(values, name) for name, values in labels.items())))
+        names = natural_order(set().union(*(_names(values, name) for name, values in labels.items())))
         if given is not None:
             raise InputError("params.yaml: prepare.class_names: must be null, since the labels are names already")
-        if classes not in (None, len(found)):
-            raise InputError(f"params.yaml: prepare.classes = {classes}: the labels hold {len(found)} names")
-        return _at_least_two(found)
+        if classes not in (None, len(names)):
+            raise InputError(f"params.yaml: prepare.classes = {classes}: the labels hold {len(names)} names")
+        return _at_least_two(names)
     if form == "one-hot":
         widths = {name: values.shape[1] for name, values in labels.items()}
         wanted = classes or next(iter(widths.values()))
@@ -53,7 +55,7 @@ def class_names(labels: Mapping[str, Array], classes: int | None, given: Sequenc
     return _at_least_two(list(range(number)) if given is None else list(given))
 
 
-def class_numbers(labels: Array, name: str, classes: Sequence[int] | Sequence[str]) -> NDArray[Any]:
+def class_numbers(labels: NDArray[Any], name: str, classes: Sequence[int | str]) -> NDArray[Any]:
     """The class of each row, 0..len(classes)-1, in the smallest unsigned type: millions are kept in memory.
 
     Raises:
@@ -82,7 +84,7 @@ def one_hot(numbers: NDArray[Any], classes: int) -> NDArray[np.float32]:
     return (numbers[:, np.newaxis] == np.arange(classes)).astype(np.float32)
 
 
-def _form(labels: Array, name: str) -> str:
+def _form(labels: NDArray[Any], name: str) -> str:
     kind, shape = labels.dtype.kind, labels.shape
     if kind not in "iufbUS":
         raise InputError(f"{name}: dtype {labels.dtype}, must be an integer, float or text type")
@@ -93,7 +95,7 @@ def _form(labels: Array, name: str) -> str:
     raise InputError(f"{name}: shape {shape}, must be (n,), a column (n, 1), or one-hot (n, classes)")
 
 
-def _number_of_classes(labels: Mapping[str, Array]) -> int:
+def _number_of_classes(labels: Mapping[str, NDArray[Any]]) -> int:
     """One more than the largest label, of whole numbers.
 
     Raises:
@@ -126,12 +128,12 @@ def _whole(rows: NDArray[Any], name: str, start: int, classes: int, why: str = "
     return flat.astype(np.int64)
 
 
-def _names(labels: Array, name: str) -> set[str]:
-    found = set().union(*(set(_as_text(labels[chunk], name)) for chunk in chunks(labels)))
-    for text in found:
+def _names(labels: NDArray[Any], name: str) -> set[str]:
+    names = set().union(*(set(_as_text(labels[chunk], name)) for chunk in chunks(labels)))
+    for text in names:
         if not is_name(text):
             raise InputError(f"{name}: label {text!r}, must be a name without line breaks or control characters")
-    return found
+    return names
 
 
 def _as_text(rows: NDArray[Any], name: str) -> list[str]:

@@ -5,34 +5,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from stages.arrays.npy import Array, chunks, rows_in
+from stages.arrays.npy import chunks
 from stages.running.process import InputError
-from stages.running.progress import progress
 
 WHITES = (255, 65535)  # of 8 and 16 bits: where the largest pixel is above half of it, nobody needs to say so
 
 
-def largest_pixel(images: Array, name: str) -> float:
+def largest_pixel(images: NDArray[Any], name: str) -> float:
     """The largest pixel of all images.
 
     Raises:
         InputError: a pixel is negative or not finite.
     """
     largest = 0.0
-    for chunk in progress(chunks(images), len(images), "images measured", rows_in):
-        pixels = images[chunk]
-        low, high = pixels.min(), pixels.max()
-        if not (low >= 0 and high < np.inf):  # so that NaN fails, too
-            pixels = pixels.reshape(len(pixels), -1)
-            bad = ~((pixels >= 0) & (pixels < np.inf))
-            row = int(bad.any(axis=1).argmax())
-            value = pixels[row, bad[row]][0]
-            hint = " (images of -1..1 must be shifted first)" if value < 0 else ""
-            raise InputError(
-                f"{name}: image {chunk.start + row} has a pixel of {value}; must be finite and at least 0{hint}"
-            )
-        largest = max(largest, float(high))
+    with tqdm(chunks(images), "looking for the largest pixel", unit=" parts", leave=False, disable=None) as bar:
+        for chunk in bar:
+            pixels = images[chunk]
+            low, high = pixels.min(), pixels.max()
+            if not (low >= 0 and high < np.inf):  # so that NaN fails, too
+                bad = np.argwhere(~((pixels >= 0) & (pixels < np.inf)))[0]
+                value = pixels[tuple(bad)]
+                hint = " (images of -1..1 must be shifted first)" if value < 0 else ""
+                raise InputError(
+                    f"{name}: image {chunk.start + bad[0]} has a pixel of {value}; must be finite and at least 0{hint}"
+                )
+            largest = max(largest, float(high))
     return largest
 
 
@@ -55,8 +54,8 @@ def white_level(largest: Mapping[str, float], scale: float | None) -> float:
     for white in WHITES:
         if all(white / 2 < value <= white for value in largest.values()):
             return white
-    told = ", ".join(f"{name} has pixels up to {value:g}" for name, value in largest.items())
-    raise InputError(f"{told}: which value is white? prepare.scale in params.yaml must say, e.g. 1, 16, 255 or 65535")
+    ranges = ", ".join(f"{name} has pixels up to {value:g}" for name, value in largest.items())
+    raise InputError(f"{ranges}: which value is white? prepare.scale in params.yaml must say, e.g. 1, 16, 255 or 65535")
 
 
 def normalize(images: NDArray[Any], white: float, image_data_format: str) -> NDArray[np.float32]:

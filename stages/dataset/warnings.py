@@ -30,12 +30,12 @@ def image_warnings(metrics: Mapping[str, Any], findings: Iterable[Mapping[str, A
     if count := metrics["contradictory"]:
         subject = "1 image has" if count == 1 else f"{count:,} images have"
         lines.append(f"{subject} another label than an equal image ({_first(findings, 'contradictory')})")
-    for name, said in SETS.items():
+    for name, set_name in SETS.items():
         if (count := metrics[name]["repeated"]) >= MANY_REPEATED * n[name]:
-            subject = _of(count, n[name], said, "repeats", "repeat")
+            subject = _of(count, n[name], set_name, "repeats", "repeat")
             lines.append(f"{subject} an earlier one ({_first(findings, 'repeated', name)})")
         if count := metrics[name]["constant"]:
-            subject = _of(count, n[name], said, "is", "are")
+            subject = _of(count, n[name], set_name, "is", "are")
             lines.append(f"{subject} of one colour all over ({_first(findings, 'constant', name)})")
     return lines
 
@@ -51,13 +51,15 @@ def class_warnings(counts: Mapping[str, NDArray[np.integer[Any]]], classes: Sequ
     due = train * (int(test.sum()) / int(train.sum()))  # test images of each class, were they drawn as the training set
     lines = []
     for name, missing in ("train", train == 0), ("test", (test == 0) & (due >= EXPECTED)):
-        said, occurring = SETS[name], np.flatnonzero(counts[name]).tolist()
+        set_name, occurring = SETS[name], np.flatnonzero(counts[name]).tolist()
         if len(occurring) == 1 and missing.any():
-            lines.append(f"the {said} set has images of one class only: {classes[occurring[0]]}")
+            lines.append(f"the {set_name} set has images of one class only: {classes[occurring[0]]}")
         elif 2 * int(missing.sum()) > len(classes):
-            lines.append(f"only {len(occurring):,} of the {len(classes):,} classes have a {said} image")
+            lines.append(f"only {len(occurring):,} of the {len(classes):,} classes have a {set_name} image")
         elif missing.any():
-            lines.append(f"{_listed([classes[number] for number in np.flatnonzero(missing).tolist()])} no {said} image")
+            lines.append(
+                f"{_listed([classes[number] for number in np.flatnonzero(missing).tolist()])} no {set_name} image"
+            )
     if (ratio := imbalance(train)) >= LARGE_IMBALANCE:
         largest, smallest = int(train.argmax()), int(np.where(train, train, train.max()).argmin())
         lines.append(
@@ -95,9 +97,9 @@ def order_notes(labels: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any
     ]
 
 
-def _of(count: int, n: int, said: str, one: str, several: str) -> str:
+def _of(count: int, n: int, set_name: str, one: str, several: str) -> str:
     """`count` of the images of a set, and the verb."""
-    return f"{count:,} of {n:,} {said} images {one if count == 1 else several}"
+    return f"{count:,} of {n:,} {set_name} images {one if count == 1 else several}"
 
 
 def _first(findings: Iterable[Mapping[str, Any]], kind: str, *names: str) -> str:

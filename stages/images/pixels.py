@@ -12,6 +12,7 @@ from stages.images.decoding import open_picture, turn_upright
 from stages.running.process import InputError
 
 MODES = {1: "L", 3: "RGB"}
+WHITE_OR_BLACK_IS_ZERO = 262  # TIFF 6.0's PhotometricInterpretation
 
 
 class Header(NamedTuple):
@@ -65,6 +66,8 @@ def read_pixels(path: Path, channels: int, size: Sequence[int] | None) -> Pixels
 
 def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        if getattr(image, "tag_v2", {}).get(WHITE_OR_BLACK_IS_ZERO) == 0:  # which Pillow does not read so in 16 bits
+            raise InputError(f"{path}: 16 bits with white as 0; must have black as 0")
         values = np.array(image)
         if (clear := image.info.get("transparency")) is not None:
             values[values == clear] = 0xFFFF

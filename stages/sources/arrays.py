@@ -6,15 +6,12 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
-from stages.running.progress import progress
-from stages.sources.raw import NAMES, Stream, check_streams, replacing_raw, summary
-from stages.sources.tree import open_inside
+from stages.sources.raw import NAMES, Readable, Stream, check_streams, open_file, replacing_raw, summary
 
 PREFIX_BYTES, MOST_HEADER_BYTES = 12, 10_000  # of an .npy file: what tells its header's length; numpy's own limit
 
@@ -29,27 +26,23 @@ def copy_arrays(source: Path, raw: Path) -> str:
         InputError: one of the four is missing or cannot be opened, or as `check_streams`, or a stream is damaged.
     """
     with ExitStack() as stack:
-        open_stream = _open_file if source.is_dir() else _open_member
+        open_stream = _open_array if source.is_dir() else _open_member
         streams = {name: stack.enter_context(open_stream(source, f"{name}.npy")) for name in NAMES}
         check_streams(streams, raw)
         partials = stack.enter_context(replacing_raw(raw))
         for name, stream in streams.items():
             with replacing(partials[name]) as partial, partial.open("wb") as output:
-                for block in progress(stream.blocks(), stream.size, f"bytes of {name}", len):
-                    output.write(block)
+                stream.copy(output)
     what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"
     return summary(what, streams["x_train"].shape, streams["x_test"].shape)
 
 
 @contextmanager
-def _open_file(folder: Path, name: str) -> Iterator[Stream]:
+def _open_array(folder: Path, name: str) -> Iterator[Stream]:
     path = folder / name
-    try:
-        file = open_inside(path, folder)
-    except OSError as error:
-        message = f"{path}: {str(error.strerror).lower()}; a data folder holds {', '.join(NAMES)} as .npy"
-        raise InputError(message) from error
-    with file:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; a data folder holds {', '.join(NAMES)} as .npy")
+    with open_file(path) as file:
         yield _stream(str(path), file, path.stat().st_size)
 
 
@@ -70,7 +63,7 @@ def _open_member(archive: Path, name: str) -> Iterator[Stream]:
         yield _stream(f"{archive}: {name}", member, info.file_size)
 
 
-def _stream(name: str, content: IO[bytes], size: int) -> Stream:
+def _stream(name: str, content: Readable, size: int) -> Stream:
     """Read the header, without a byte of the data.
 
     Raises:

@@ -7,7 +7,7 @@ the file system, and the last rows, which the training holds back for validation
 
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -18,16 +18,14 @@ from stages.images.decoding import strict_warnings
 from stages.running.outputs import replacing, write_csv
 from stages.running.process import InputError, printable
 from stages.sources.layout import check_trained, find_pictures
-from stages.sources.options import Options
+from stages.sources.parameters import Data
 from stages.sources.passes import Passes
-from stages.sources.raw import FILE_COLUMNS, check_space, replacing_raw, summary, write_header
-from stages.sources.splitting import held_back
-from stages.sources.tree import some
+from stages.sources.raw import FILE_COLUMNS, check_space, replacing_raw, some, summary, write_header
 
 LETTER_BYTES = 4  # of numpy's text
 
 
-def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
+def copy_class_folders(source: Path, raw: Path, data: Data) -> list[str]:
     """Decode the pictures of `source` to `raw`: all four arrays or none.
 
     Images are uint8 (n, rows, cols), or (n, rows, cols, 3) for 3 channels; labels are text, the class folders' names;
@@ -37,13 +35,10 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
         What it was taken for, and notes, a line each.
 
     Raises:
-        InputError: as `find_pictures` and `Passes`, or an option has no effect, or the disk is full, or the
-            pictures are too few to hold some back.
+        InputError: as `find_pictures` and `Passes`, or the disk is full, or the pictures are too few to hold some back.
     """
     layout = find_pictures(source)
-    split = [] if layout.has_test else ["test_split"]
-    options.check_effect(f"{source}, {layout.what}", "image_size", "channels", "unreadable_pictures", *split)
-    passes = Passes(source, options)
+    passes = Passes(source, data)
     letters = max(map(len, layout.classes))
     with strict_warnings():
         pictures, channels, row_bytes = passes.survey(layout.pictures)
@@ -55,7 +50,7 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
             if layout.has_test:
                 is_test = [picture.is_test for picture in pictures]
             else:
-                is_test = held_back(digests, labels, layout.classes, options.test_split)
+                is_test = held_back(digests, labels, layout.classes, data.test_split)
             if len(set(is_test)) < 2:
                 raise InputError(
                     f"{source}: {len(is_test)} pictures, of which {len(is_test) - sum(is_test)} for the training and "
@@ -79,6 +74,30 @@ def copy_class_folders(source: Path, raw: Path, options: Options) -> list[str]:
     of_class = Counter(labels)
     classes = some(f"{name} ({of_class[name]:,})" for name in layout.classes if of_class[name])
     return [f"{line} in {len(of_class):,} classes: {classes}", *layout.notes, *passes.notes()]
+
+
+def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence[str], share: float) -> list[bool]:
+    """Say of each picture whether it is of the test set: of every class its `share`, those of the lowest hashes.
+
+    Equal pictures come to one side, and those that two classes share to the training; so a class may get a little less
+    than its share. Each class keeps at least one picture for the training.
+
+    Args:
+        digests: hashes of the pictures' pixels. labels: their classes. classes: all of them, in order.
+    """
+    of_class: dict[str, Counter[bytes]] = defaultdict(Counter)
+    for digest, label in zip(digests, labels, strict=True):
+        of_class[label][digest] += 1
+    held_by = Counter(digest for copies in of_class.values() for digest in copies)
+    sides = {digest: False for digest, classes_with_it in held_by.items() if classes_with_it > 1}
+    for name in classes:
+        copies = of_class[name]
+        total = copies.total()
+        wanted = min(max(1, round(share * total)), total - 1)
+        for digest in sorted(copies.keys() - sides.keys()):
+            sides[digest] = copies[digest] <= wanted
+            wanted -= copies[digest] * sides[digest]
+    return [sides[digest] for digest in digests]
 
 
 def _write_rows(path: Path, shape: Sequence[int], rows: IO[bytes], numbers: Sequence[int]) -> None:

@@ -18,8 +18,17 @@ import numpy as np
 from stages.images.decoding import MOST_PIXELS
 from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
-from stages.sources.raw import BLOCK_BYTES, Readable, Stream, check_streams, replacing_raw, summary, write_header
-from stages.sources.tree import open_inside, some
+from stages.sources.raw import (
+    BLOCK_BYTES,
+    Readable,
+    Stream,
+    check_streams,
+    open_file,
+    replacing_raw,
+    some,
+    summary,
+    write_header,
+)
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<set>train|test|t10k)-(?P<kind>images|labels)[-.]idx[0-9]-ubyte(\.gz)?")
 USUAL = {  # names to show to whoever lacks one
@@ -47,9 +56,9 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> list[str]:
         InputError: a file is missing, or there are several for one array, or one is not what its header says, or as
             `check_streams`.
     """
-    found, notes = find_files(source, (entry.name for entry in source.iterdir() if not entry.name.startswith(".")))
+    files, notes = find_files(source, (entry.name for entry in source.iterdir() if not entry.name.startswith(".")))
     with ExitStack() as stack:
-        streams = {name: stack.enter_context(_open(source, found[name], DIMENSIONS[name[0]])) for name in USUAL}
+        streams = {name: stack.enter_context(_open(source, files[name], DIMENSIONS[name[0]])) for name in USUAL}
         check_streams(streams, raw)
         partials = stack.enter_context(replacing_raw(raw))
         for name, stream in streams.items():
@@ -72,17 +81,17 @@ def find_files(source: Path, names: Iterable[str]) -> tuple[dict[str, str], list
     if len(of_sets) > 1:
         names = some(of_sets.values())
         raise InputError(f"{source}: IDX files of several data sets: {names}; must be of one, in its own folder")
-    found, notes = {}, []
+    files, notes = {}, []
     for array, usual in USUAL.items():
-        files = [match[0] for match in matches if _array(match) == array]
-        if not files:
+        such = [match[0] for match in matches if _array(match) == array]
+        if not such:
             raise InputError(f"{source}: has IDX files, but no {usual} among them (or .gz)")
-        if len(files) == 2 and files[1] == f"{files[0]}.gz":  # as torchvision leaves them
-            notes.append(f"{files[1]} left aside: {files[0]} was taken")
-        elif len(files) > 1:
-            raise InputError(f"{source}: {some(files)}: several files for {array}; must be one")
-        found[array] = files[0]
-    return found, notes
+        if len(such) == 2 and such[1] == f"{such[0]}.gz":  # as torchvision leaves them
+            notes.append(f"{such[1]} left aside: {such[0]} was taken")
+        elif len(such) > 1:
+            raise InputError(f"{source}: {some(such)}: several files for {array}; must be one")
+        files[array] = such[0]
+    return files, notes
 
 
 def _array(match: re.Match[str]) -> str:
@@ -98,11 +107,7 @@ def _open(folder: Path, name: str, dimensions: int) -> Iterator[Stream]:
             declares what the file cannot hold.
     """
     path = folder / name
-    try:
-        file = open_inside(path, folder)
-    except OSError as error:
-        raise InputError(f"{path}: {str(error.strerror).lower()}") from error
-    with file:
+    with open_file(path) as file:
         zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC  # whatever its name: browsers unpack, and keep the .gz
         file.seek(0)
         content: Readable = gzip.GzipFile(fileobj=file) if zipped else file
@@ -134,10 +139,13 @@ def _check_size(path: Path, shape: tuple[int, ...], size: int, header: int, zipp
 def _write(stream: Stream, output: IO[bytes], transposed: bool) -> None:
     if not transposed:
         write_header(output, stream.shape)
-        output.writelines(stream.blocks())
+        stream.copy(output)
         return
     count, cols, rows = stream.shape
     write_header(output, (count, rows, cols))
     image = max(1, rows * cols)
-    for block in stream.blocks(max(1, BLOCK_BYTES // image) * image):
-        output.write(np.frombuffer(block, np.uint8).reshape(-1, cols, rows).transpose(0, 2, 1).tobytes())
+
+    def turn(block: bytes) -> bytes:
+        return np.frombuffer(block, np.uint8).reshape(-1, cols, rows).transpose(0, 2, 1).tobytes()
+
+    stream.copy(output, max(1, BLOCK_BYTES // image) * image, turn)

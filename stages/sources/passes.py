@@ -1,24 +1,31 @@
 """The two passes over picture files: their headers, which tell what is to come, and then their pixels."""
 
+import itertools
 import math
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
+from tqdm import tqdm
+
 from stages.images.pixels import read_header, read_pixels
 from stages.running.process import InputError
-from stages.running.progress import progress
 from stages.sources.layout import Picture
-from stages.sources.options import Options
-from stages.sources.parallel import map_in_threads
-from stages.sources.tree import some
+from stages.sources.parameters import Data
+from stages.sources.raw import some
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH = 16  # pictures a thread takes at a time: for tiny ones, handing over costs as much as decoding
 BATCH_BYTES = 1 << 20  # of their pixels, at most, or one picture
+AHEAD = 2  # batches a core that wait for the one in front of them: what is held in memory
+MOST_THREADS = 16  # each may hold a picture of MOST_PIXELS, some 0.3 GB
 
 
 @dataclass
@@ -32,7 +39,7 @@ class Passes:
     """
 
     source: Path
-    options: Options
+    data: Data
     unreadable: list[str] = field(default_factory=list)
     animated: list[str] = field(default_factory=list)
     without_exif: list[str] = field(default_factory=list)
@@ -49,7 +56,7 @@ class Passes:
         readable = []
         sides: dict[tuple[int, int], str] = {}
         all_gray = True
-        for picture, header in self._each(read_header, pictures, BATCH, "headers"):
+        for picture, header in self._readable(read_header, pictures, BATCH, "headers"):
             readable.append(picture)
             sides.setdefault(header.sides, picture.path)
             all_gray &= header.is_gray
@@ -57,10 +64,10 @@ class Passes:
                 self.animated.append(picture.path)
         if not readable:
             raise InputError(*self.unreadable)
-        if self.options.image_size is None:
+        if self.data.image_size is None:
             _check_one_size(self.source, sides)
-        channels = self.options.channels or (1 if all_gray else 3)
-        return readable, channels, math.prod(self.options.image_size or next(iter(sides))) * channels
+        channels = self.data.channels or (1 if all_gray else 3)
+        return readable, channels, math.prod(self.data.image_size or next(iter(sides))) * channels
 
     def decode(
         self, pictures: Sequence[Picture], channels: int, row_bytes: int, rows: IO[bytes]
@@ -76,21 +83,21 @@ class Passes:
         """
         decoded, digests = [], []
         sizes: dict[tuple[int, int], str] = {}
-        read = partial(read_pixels, channels=channels, size=self.options.image_size)
+        read = partial(read_pixels, channels=channels, size=self.data.image_size)
         batch = min(BATCH, 1 + BATCH_BYTES // row_bytes)
-        for picture, pixels in self._each(read, pictures, batch, "pictures"):
+        for picture, pixels in self._readable(read, pictures, batch, "pictures"):
             rows.write(pixels.content)
             decoded.append(picture)
             digests.append(pixels.digest)
             sizes.setdefault(pixels.size, picture.path)
             if pixels.note:
                 self.without_exif.append(picture.path)
-        if self.unreadable and (self.options.unreadable_pictures == "error" or not decoded):
+        if self.unreadable and (self.data.unreadable_pictures == "error" or not decoded):
             raise InputError(*self.unreadable)
         rows.flush()
         return decoded, digests, _check_one_size(self.source, sizes)
 
-    def _each(
+    def _readable(
         self, read: Callable[[Path], Result], pictures: Sequence[Picture], batch: int, what: str
     ) -> Iterator[tuple[Picture, Result]]:
         """Yield each readable picture with what was read of it; the others are found unreadable."""
@@ -101,12 +108,13 @@ class Passes:
             except InputError as error:
                 return error
 
-        results = progress(map_in_threads(attempt, pictures, batch), len(pictures), what)
-        for picture, result in zip(pictures, results, strict=True):
-            if isinstance(result, InputError):
-                self.unreadable.append(str(result))
-            else:
-                yield picture, result
+        results = map_in_threads(attempt, pictures, batch)
+        with tqdm(pictures, f"reading {what}", unit="", unit_scale=True, leave=False, disable=None) as bar:
+            for picture, result in zip(bar, results, strict=True):
+                if isinstance(result, InputError):
+                    self.unreadable.append(str(result))
+                else:
+                    yield picture, result
 
     def notes(self) -> list[str]:
         """A line for each unreadable picture, which was left out, and for each other finding."""
@@ -116,6 +124,27 @@ class Passes:
         if self.without_exif:
             notes.append(f"unreadable EXIF data, taken to be upright: {some(self.without_exif)}")
         return notes
+
+
+def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], batch: int) -> Iterator[Result]:
+    """Yield function(item) for each of `items`, in their order, from threads that work ahead a few batches.
+
+    Threads, since Pillow decodes without Python's lock, and other processes could outlive this one.
+    """
+    cores = min(MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    batches = (items[start : start + batch] for start in range(0, len(items), batch))
+    pool = ThreadPoolExecutor(cores)
+
+    def work(items: Sequence[Item]) -> list[Result]:
+        return [function(item) for item in items]
+
+    try:
+        waiting = deque(pool.submit(work, items) for items in itertools.islice(batches, AHEAD * cores))
+        while waiting:
+            yield from waiting.popleft().result()
+            waiting.extend(pool.submit(work, items) for items in itertools.islice(batches, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _check_one_size(source: Path, sizes: Mapping[tuple[int, int], str]) -> tuple[int, int]:

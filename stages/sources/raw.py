@@ -1,13 +1,15 @@
 """What ingest writes, four arrays and a table of files, and what is checked before a byte of them is copied."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import numpy as np
+from tqdm import tqdm
 
 from stages.running.outputs import replacing_all, write_csv
 from stages.running.process import InputError, reason
@@ -15,13 +17,9 @@ from stages.running.process import InputError, reason
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 FILE_COLUMNS = ("set", "row", "file")
 BLOCK_BYTES = 1 << 20  # copied at a time
+SHOWN = 3  # names in a line: enough to recognise them by
 
-
-class Readable(Protocol):
-    """A file, or what inflates one."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read `size` bytes, fewer only at the end."""
+Readable = IO[bytes] | BufferedIOBase  # a file, or what inflates one
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Stream:
 
     Attributes:
         name: what to call it in a message.
+        content: reads fewer bytes than asked for only at the end.
         size: how many bytes are still to be read from `content`: no more, no less.
     """
 
@@ -38,18 +37,22 @@ class Stream:
     size: int
     shape: tuple[int, ...]
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-        """Yield the data in blocks of `block_bytes`, the last of which may be shorter.
+    def copy(
+        self, output: IO[bytes], block_bytes: int = BLOCK_BYTES, convert: Callable[[bytes], bytes] = bytes
+    ) -> None:
+        """Write the data to `output`, each block of `block_bytes` (the last may be shorter) as `convert` makes it.
 
         Raises:
             InputError: they cannot be decompressed, or are not `size` bytes.
         """
-        for start in range(0, self.size, block_bytes):
-            wanted = min(block_bytes, self.size - start)
-            block = self._read(wanted)
-            if len(block) < wanted:
-                raise InputError(f"{self.name}: ends after {start + len(block):,} of {self.size:,} bytes")
-            yield block
+        with tqdm(total=self.size, desc="copying", unit="B", unit_scale=True, leave=False, disable=None) as bar:
+            for start in range(0, self.size, block_bytes):
+                wanted = min(block_bytes, self.size - start)
+                block = self._read(wanted)
+                if len(block) < wanted:
+                    raise InputError(f"{self.name}: ends after {start + len(block):,} of {self.size:,} bytes")
+                output.write(convert(block))
+                bar.update(wanted)
         if self._read(1):
             raise InputError(f"{self.name}: goes on after the {self.size:,} bytes that its header declares")
 
@@ -58,6 +61,17 @@ class Stream:
             return self.content.read(size)
         except Exception as error:  # the decompressors have no error in common
             raise InputError(f"{self.name}: damaged archive: {reason(error)}") from error
+
+
+def open_file(path: Path) -> Readable:
+    """Open a file of a source for reading.
+
+    Raises:
+        InputError: it is missing, or something else than a file: a pipe would be waited for.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
+    return path.open("rb")
 
 
 def check_streams(streams: Mapping[str, Stream], raw: Path) -> None:
@@ -113,3 +127,10 @@ def summary(what: str, train: Sequence[int], test: Sequence[int]) -> str:
     counts = [shape[0] if shape else 0 for shape in (train, test)]
     size = "x".join(map(str, train[1:])) or "no size"
     return f"{what}: {counts[0]:,} training and {counts[1]:,} test images of {size}"
+
+
+def some(paths: Iterable[str | Path]) -> str:
+    """The first few of `paths`, and how many more there are."""
+    names = [str(path) for path in paths]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,89 @@
+"""The arrays on disk: the raw ones that ingest wrote are opened, the prepared ones written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from stages.arrays.npy import chunks, open_array
+from stages.arrays.prepared import MOST_CHANNELS
+from stages.running.outputs import replacing
+from stages.running.process import InputError
+
+
+@dataclass(frozen=True)
+class RawSet:
+    """Images (n, rows, cols) or (n, rows, cols, channels), labels (n, ...), and what to call each in a message."""
+
+    images: NDArray[Any]
+    labels: NDArray[Any]
+    x: str
+    y: str
+
+
+def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
+    """Map {x,y}_{train,test}.npy of a folder into memory.
+
+    Args:
+        image_data_format: of the files, "channels_last" (the channels' axis may be missing) or "channels_first".
+
+    Returns:
+        The sets under "train" and "test".
+
+    Raises:
+        InputError: images have the shape or type of none, or those of the two sets are not of one size.
+    """
+    sets = {}
+    for name in ("train", "test"):
+        x, y = raw / f"x_{name}.npy", raw / f"y_{name}.npy"
+        sets[name] = RawSet(open_images(x, image_data_format), open_array(y), str(x), str(y))
+    train, test = ((*raw_set.images.shape[1:], 1)[:3] for raw_set in sets.values())
+    if train != test:
+        raise InputError(f"{sets['test'].x}: images of {test}, but {sets['train'].x} has {train}; must be equal")
+    return sets
+
+
+def open_images(path: Path, image_data_format: str) -> NDArray[Any]:
+    """Map raw images into memory, as (n, rows, cols) or (n, rows, cols, channels), of any integer or float type.
+
+    Args:
+        image_data_format: as in `open_sets`.
+
+    Raises:
+        InputError: their shape or dtype is not that of images.
+    """
+    images = open_array(path)
+    shape, first = images.shape, image_data_format == "channels_first"
+    other = "channels_last" if first else "channels_first"
+    axes = "(n, channels, rows, cols)" if first else "(n, rows, cols) or (n, rows, cols, channels)"
+    if len(shape) != 4 and (first or len(shape) != 3):
+        raise InputError(f"{path}: shape {shape}, must be {axes} (prepare.raw_image_data_format = {image_data_format})")
+    if 0 in shape:
+        raise InputError(f"{path}: shape {shape}, must hold at least one image of at least one pixel")
+    if len(shape) == 4 and shape[1 if first else 3] > MOST_CHANNELS:
+        raise InputError(
+            f"{path}: shape {shape}, must be {axes} with at most {MOST_CHANNELS} channels "
+            f"(prepare.raw_image_data_format = {image_data_format}; {other} if these come "
+            f"{'last' if first else 'first'})"
+        )
+    if images.dtype.kind not in "iuf":
+        raise InputError(f"{path}: dtype {images.dtype}, must be an integer or float type")
+    return np.moveaxis(images, 1, -1) if first else images
+
+
+def write_prepared(path: Path, array: NDArray[Any], prepare: Callable[[NDArray[Any]], NDArray[np.float32]]) -> None:
+    """Write `prepare(array)` as an .npy file, a chunk of rows at a time: the array may be larger than memory.
+
+    A plain file, not a memory map: writing to a map of a full disk kills the process.
+    """
+    shape = (len(array), *prepare(array[:0]).shape[1:])
+    parts = chunks(array, prepare(array[:1]).nbytes)
+    with replacing(path) as partial, partial.open("wb") as output:
+        np.lib.format.write_array_header_1_0(output, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        with tqdm(parts, f"writing {path.name}", unit=" parts", leave=False, disable=None) as bar:
+            for chunk in bar:
+                output.write(prepare(array[chunk]).astype("<f4", copy=False).data)
