@@ -23,19 +23,17 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder to write mended.png and broken.png to")
     args = parser.parse_args()
 
-    from stages.comparison.comparing import compare
-    from stages.comparison.galleries import draw_galleries
-    from stages.comparison.rendering import render
+    from stages.comparison.pairs import compare
     from stages.comparison.results import read_results
     from stages.comparison.revisions import WORKSPACE, Revision, find_revision
-    from stages.comparison.wording import as_json, as_text
+    from stages.comparison.showing import as_json, as_text, draw_galleries, fill_in
 
     a, b = find_revision(args.a), find_revision(args.b) if args.b else Revision(WORKSPACE)
     comparison = compare(read_results(a), read_results(b))
     if args.pictures:
         draw_galleries(args.pictures, comparison)
     if args.md:
-        print(render("comparison.md.j2", comparison=comparison))
+        print(fill_in("comparison.md.j2", comparison=comparison))
     else:
         print(json.dumps(as_json(comparison), indent=2) if args.json else as_text(comparison))
 

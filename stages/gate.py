@@ -8,13 +8,7 @@ It ends with 1 and a line for each reason when it stays shut: `gate` in params.y
 import argparse
 
 from stages.running import process
-from stages.running.params import between, fraction, optional, read_params
 from stages.running.process import InputError
-
-PARAMS = {
-    "gate.accuracy": optional(fraction()),
-    "gate.level": between(0, 1),
-}
 
 
 def main() -> None:
@@ -25,13 +19,16 @@ def main() -> None:
     parser.add_argument("base", metavar="BASE", nargs="?", help="the commit to compare with; as `make report` if none")
     parser.add_argument("--trust-cache", action="store_true", help="say that not all stages were computed for this")
     args = parser.parse_args()
-    params = read_params()
+
+    from msgspec import convert
 
     from stages.comparison.gating import gate
-    from stages.comparison.revisions import default_base, find_revision
+    from stages.comparison.parameters import Gate
+    from stages.comparison.revisions import find_base
+    from stages.running.params import read_params
 
-    base, missing = (find_revision(args.base), "") if args.base else default_base()
-    passed, failed = gate(base, missing, params["gate.accuracy"], params["gate.level"])
+    params = convert(read_params()["gate"], Gate)
+    passed, failed = gate(*find_base(args.base), params.accuracy, params.level)
     if args.trust_cache:
         passed.insert(0, "not all stages were computed: DVC's cache was trusted (TRUST_CACHE)")
     print("\n".join(f"gate: {line}" for line in passed))

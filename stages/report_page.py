@@ -24,21 +24,20 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, default=Path("report.md"), help="the same without pictures")
     args = parser.parse_args()
 
-    from stages.comparison.page import collect
-    from stages.comparison.rendering import render
-    from stages.comparison.revisions import default_base, find_revision, is_shallow
+    from stages.comparison.page import report
+    from stages.comparison.revisions import find_base, is_shallow
     from stages.running.outputs import replacing_all
 
     try:
-        base, missing = (find_revision(args.base), "") if args.base else default_base()
+        base, missing = find_base(args.base)
     except InputError as error:
         if not is_shallow():
             raise
         base, missing = None, str(error)
-    context = collect(base, missing) | {"trusted_cache": args.trust_cache}
+    page, text = report(base, missing, args.trust_cache)
     with replacing_all(args.html, args.markdown) as (html, markdown):
-        html.write_text(render("report.html.j2", **context), encoding="utf-8")
-        markdown.write_text(render("report.md.j2", **context), encoding="utf-8")
+        html.write_text(page, encoding="utf-8")
+        markdown.write_text(text, encoding="utf-8")
     print(f"{args.html} and {args.markdown}: beside {base or f'no base: {missing}'}")
 
 

@@ -1,5 +1,6 @@
 """Comparing two models on the same test images, and the gate and the report that stand on it."""
 
+import csv
 import hashlib
 import html
 import json
@@ -7,48 +8,29 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stages.comparison.comparing import compare as pair
-from stages.comparison.mcnemar import Pairs
-from stages.comparison.rendering import render
+from stages import compare as compare_command
+from stages import report_page as report_command
+from stages.comparison.changes import find_changes
+from stages.comparison.gating import gate
+from stages.comparison.page import as_page, report
+from stages.comparison.pairs import Comparison, Pairs, compare
 from stages.comparison.results import Results, read_results
-from stages.comparison.revisions import Revision
+from stages.comparison.revisions import Revision, find_base, find_revision, uncommitted
+from stages.comparison.showing import draw_galleries, fill_in
 from stages.running.process import InputError
 from tests.project import Project
 from tests.test_process import our_lines
-
-# Everything that the report says of two models, from the models and the arrays alone.
-RECOMPUTED = """
-import json, math, sys, keras, numpy as np
-x, y = np.load("data/prepared/x_test.npy"), np.load("data/prepared/y_test.npy")
-told = {}
-for name, path in (("base", "old.h5"), ("now", "models/cnn.h5")):
-    p = keras.models.load_model(path).predict(x, verbose=0).astype(np.float64)
-    right = p.argmax(1) == y.argmax(1)
-    share, n, z = right.mean(), len(y), 1.959963984540054
-    mid, half = (share + z * z / 2 / n) / (1 + z * z / n), z * math.sqrt(share * (1 - share) / n + z * z / 4 / n / n)
-    f1 = []
-    for c in range(10):
-        hit = ((p.argmax(1) == c) & (y.argmax(1) == c)).sum()
-        f1.append(2 * hit / ((p.argmax(1) == c).sum() + (y.argmax(1) == c).sum()))
-    ece = 0.0
-    for low in range(15):
-        inside = np.minimum(np.floor(p.max(1) * 15), 14) == low
-        if inside.any():
-            ece += inside.mean() * abs(right[inside].mean() - p.max(1)[inside].mean())
-    told[name] = {"accuracy": share, "low": mid - half / (1 + z * z / n), "high": mid + half / (1 + z * z / n),
-        "loss": -np.log((p * y).sum(1)).mean(), "macro_f1": np.mean(f1), "errors": int((~right).sum()),
-        "recall": [right[y.argmax(1) == c].mean() for c in range(10)],
-        "calibration_error": ece, "right": right.tolist()}
-print(json.dumps(told))
-"""
 
 
 def binomial_tail(successes: int, trials: int) -> float:
@@ -59,180 +41,115 @@ def binomial_tail(successes: int, trials: int) -> float:
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 5), (0, 6), (3, 12), (12, 3), (40, 40), (71, 48), (1, 0)])
 def test_mcnemars_p_values_are_those_of_fair_coins(only_a: int, only_b: int) -> None:
     pairs = Pairs(900, only_a, only_b, 10)
-    trials, more = only_a + only_b, max(only_a, only_b)
-    tail = binomial_tail(more, trials)
-    assert pairs.exact_p == pytest.approx(min(1, 2 * tail))
-    assert pairs.mid_p == pytest.approx(min(1, 2 * (tail - math.comb(trials, more) / 2**trials / 2)) if trials else 1)
-    assert pairs.worse_p == pytest.approx(binomial_tail(only_a, trials))
-    assert pairs.mid_p <= pairs.exact_p
+    trials = only_a + only_b
+    assert pairs.exact_p == pytest.approx(min(1, 2 * binomial_tail(max(only_a, only_b), trials)))
+    assert pairs.worse_p == pytest.approx(binomial_tail(only_a, trials)), "one-sided: only losses shut the gate"
+    assert pairs.is_significant == (binomial_tail(max(only_a, only_b), trials) <= 0.025)
 
 
 def test_the_paired_interval_holds_the_true_difference_95_times_in_100() -> None:
-    rng = np.random.default_rng(0)
     chances = np.array([0.90, 0.04, 0.02, 0.04])  # both right, only A, only B, neither: B is 0.02 worse
-    held = 0
-    for counts in rng.multinomial(500, chances, size=2_000):
-        low, high = Pairs(*counts.tolist()).interval
-        held += low <= -0.02 <= high
-    assert 0.94 <= held / 2_000 <= 0.97
-
-
-def test_the_smallest_difference_is_the_first_that_is_significant() -> None:
-    for disagreements in (6, 7, 30, 119):
-        pairs = Pairs(1_000 - disagreements, disagreements, 0, 0)
-        wins = round((pairs.smallest_difference * 1_000 + disagreements) / 2)
-        assert Pairs(1_000, disagreements - wins, wins, 0).is_significant
-        assert not Pairs(1_000, disagreements - wins + 1, wins - 1, 0).is_significant
-    assert Pairs(998, 1, 1, 0).smallest_difference == Pairs(994, 6, 0, 0).smallest_difference == 0.006
-
-
-def test_the_gates_test_is_one_sided() -> None:
-    assert Pairs(880, 19, 9, 92).worse_p < 0.05 < Pairs(880, 19, 9, 92).exact_p
-    assert Pairs(880, 9, 19, 92).worse_p > 0.95
-
-
-@pytest.fixture
-def copy(changed: Project, tmp_path: Path) -> Project:
-    return Project(Path(shutil.copytree(changed.root, tmp_path / "project", symlinks=True)))
-
-
-@pytest.fixture(scope="module")
-def recomputed(changed: Project) -> dict[str, Any]:
-    got = changed.run("dvc", "get", ".", "models/cnn.h5", "--rev", "HEAD~1", "-o", "old.h5")
-    assert got.returncode == 0, got.stderr
-    told: dict[str, Any] = json.loads(changed.run("python", "-c", RECOMPUTED).stdout.splitlines()[-1])
-    (changed.root / "old.h5").unlink()
-    return told
-
-
-@pytest.fixture(scope="module")
-def report(changed: Project) -> dict[str, str]:
-    """The report of the second commit beside the first, as HTML and as Markdown."""
-    run = changed.make("report")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("report.html and report.md: beside HEAD~1 (")
-    (changed.root / ".venv").unlink()
-    return {kind: (changed.root / f"report.{kind}").read_text() for kind in ("html", "md")}
-
-
-def compare(project: Project, *arguments: str) -> str:
-    run = project.run("python", "-m", "stages.compare", *arguments)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
-def test_every_number_of_a_comparison_is_that_of_the_two_models(changed: Project, recomputed: dict[str, Any]) -> None:
-    told = json.loads(compare(changed, "HEAD~1", "--json"))
-    a, b = (np.array(recomputed[name]["right"]) for name in ("base", "now"))
-    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    assert (told["only_a_right"], told["only_b_right"]) == (only_a, only_b) != (0, 0)
-    assert (told["both_right"], told["both_wrong"], told["n"]) == ((a & b).sum(), (~a & ~b).sum(), 200)
-    assert told["difference"] == pytest.approx(b.mean() - a.mean(), abs=1e-6)
-    tail = binomial_tail(max(only_a, only_b), only_a + only_b)
-    assert told["exact_p"] == pytest.approx(min(1, 2 * tail), abs=1e-6)
-    p, q = (only_b + 1) / 202, (only_a + 1) / 202
-    reach = 1.959964 * math.sqrt((p + q - (p - q) ** 2) / 202)
-    assert [told["difference_low"], told["difference_high"]] == pytest.approx([p - q - reach, p - q + reach], abs=1e-5)
-    assert [row["index"] for row in told["mended"]] == np.flatnonzero(b & ~a).tolist()
-    assert [row["index"] for row in told["broken"]] == np.flatnonzero(a & ~b).tolist()
-    text = compare(changed, "HEAD~1", "HEAD")
-    assert re.search(rf"A right +{(a & b).sum()} +{only_a}\nA wrong +{only_b} +{(~a & ~b).sum()}\n", text)
-    assert f"{told['difference']:+.4f} (95 % interval {told['difference_low']:+.4f}" in text
-    assert f"| A right | {(a & b).sum()} | {only_a} |" in compare(changed, "HEAD~1", "--md")
-
-
-@pytest.mark.slow
-def test_swapping_answers_at_random_two_seeds_of_one_recipe_differ_significantly_at_most_once_in_20(
-    copy: Project,
-) -> None:
-    copy.run("git", "reset", "-q", "--hard", "HEAD~1")
-    copy.set_param("train.seed", 1)
-    copy.reproduce()
-    told = json.loads(compare(copy, "HEAD", "--json"))
-    disagreements = told["only_a_right"] + told["only_b_right"]
-    assert disagreements > 10
-    wins = np.random.default_rng(0).binomial(disagreements, 0.5, size=2_000)
-    verdicts = [Pairs(told["both_right"], disagreements - won, won, told["both_wrong"]).is_significant for won in wins]
-    assert np.mean(verdicts) <= 0.05
-
-
-def test_pictures_of_what_was_mended_and_what_broke_are_drawn_on_demand(changed: Project, tmp_path: Path) -> None:
-    compare(changed, "HEAD~1", "--pictures", str(tmp_path / "new/folder"))
-    assert sorted(path.name for path in (tmp_path / "new/folder").iterdir()) == ["broken.png", "mended.png"]
+    samples = np.random.default_rng(0).multinomial(500, chances, size=2_000)
+    intervals = [Pairs(*counts.tolist()).interval for counts in samples]
+    assert 0.94 <= np.mean([low <= -0.02 <= high for low, high in intervals]) <= 0.97
 
 
 def test_results_on_other_test_images_are_not_compared() -> None:
     a, b = (Results(Revision(name), 200, {}, (f"the MD5 of {name}'s images",)) for name in "ab")
     with pytest.raises(InputError, match=r"a and b were not graded on the same test images \(200 and 200\)"):
-        pair(a, b)
-    assert pair(a, a).pairs == Pairs(200, 0, 0, 0)
+        compare(a, b)
+    assert compare(a, a).pairs == Pairs(200, 0, 0, 0)
 
 
-def committed(files: dict[str, str], lock: str = "") -> Any:
-    """A revision of these files, recorded in its dvc.lock."""
-    contents = {path: text.encode() for path, text in files.items()}
-    outs = [{"path": path, "md5": hashlib.md5(content).hexdigest()} for path, content in contents.items()]
-    outs += [{"path": f"data/raw/{name}_test.npy", "md5": name} for name in "xy"]
-    contents["dvc.lock"] = lock.encode() or json.dumps({"stages": {"all": {"outs": outs}}}).encode()
-    return SimpleNamespace(read=contents.get)
-
-
-METRICS = '{"n": 3, "errors": 1}'
 HEADER = "index,actual,predicted,probability\n"
+UNRELATED = json.dumps({"stages": {"a": {"outs": [{"path": "metrics/test.json", "md5": "another"}]}}})
 
 
 @pytest.mark.parametrize(
-    ("metrics", "errors"),
+    ("metrics", "errors", "lock", "message"),
     [
-        (METRICS, HEADER),
-        (METRICS, f"{HEADER}3,a,b,0.5\n"),
-        (METRICS, f"{HEADER}-1,a,b,0.5\n"),
-        (METRICS, f"{HEADER}one,a,b,0.5\n"),
-        ('{"n": 3, "errors": 2}', f"{HEADER}1,a,b,0.5\n1,a,b,0.5\n"),
-        ('{"n": 0, "errors": 1}', f"{HEADER}0,a,b,0.5\n"),
-        ('{"n": 1e999, "errors": 1}', f"{HEADER}0,a,b,0.5\n"),
-        ("[1]", HEADER),
+        ('{"n": 3}', f"{HEADER}one,a,b,0.5\n", None, "must be a table with index"),
+        ('{"accuracy": 0.5}', HEADER, None, "must be what evaluate wrote"),
+        ('{"n": 3}', HEADER, "stages: {}", "has no metrics/test.json; `dvc repro` makes it"),
+        ('{"n": 3}', HEADER, UNRELATED, r"metrics/test\.json is not what dvc\.lock records; `dvc repro` makes both"),
+        ('{"n": 3}', HEADER, "<<<<<<< HEAD\nstages: {}\n=======\n", r"dvc\.lock: cannot be read"),
     ],
 )
-def test_results_that_contradict_themselves_are_refused(metrics: str, errors: str) -> None:
-    good = committed({"metrics/test.json": METRICS, "metrics/errors.csv": f"{HEADER}2,a,b,0.5\n"})
-    assert read_results(good).accuracy == 2 / 3
-    with pytest.raises(InputError, match=r"must be (what evaluate wrote|a table with index)"):
-        read_results(committed({"metrics/test.json": metrics, "metrics/errors.csv": errors}))
+def test_results_that_cannot_be_read_are_one_line(metrics: str, errors: str, lock: str | None, message: str) -> None:
+    contents = {"metrics/test.json": metrics.encode(), "metrics/errors.csv": errors.encode()}
+    outs = [{"path": path, "md5": hashlib.md5(content).hexdigest()} for path, content in contents.items()]
+    outs += [{"path": f"data/raw/{name}_test.npy", "md5": name} for name in "xy"]
+    contents["dvc.lock"] = (lock or json.dumps({"stages": {"all": {"outs": outs}}})).encode()
+    with pytest.raises(InputError, match=message):
+        read_results(cast(Revision, SimpleNamespace(read=contents.get)))
 
 
-@pytest.mark.parametrize("lock", ["stages: [1, 2]", "stages: {a: x}", "stages: {a: {outs: [{path: x}]}}", "a: b"])
-def test_a_dvc_lock_of_another_kind_is_one_line(lock: str) -> None:
-    with pytest.raises(InputError, match=r"dvc\.lock"):
-        read_results(committed({}, lock))
+@pytest.fixture
+def copy(changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Enter a copy of the project, for one test to change."""
+    monkeypatch.chdir(shutil.copytree(changed.root, tmp_path / "project", symlinks=True))
+    return Project(tmp_path / "project")
 
 
-def test_an_experiment_is_compared_by_its_name(copy: Project) -> None:
+def test_every_number_of_a_comparison_is_that_of_the_wrong_answers_of_both(
+    changed: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def printed(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+        compare_command.main()
+        return capsys.readouterr().out
+
+    monkeypatch.chdir(changed.root)
+    tables = changed.run("git", "show", "HEAD~1:metrics/errors.csv").stdout, Path("metrics/errors.csv").read_text()
+    a, b = ({int(line.partition(",")[0]) for line in table.splitlines()[1:]} for table in tables)
+    found = json.loads(printed("HEAD~1", "--json"))
+    both, only_a, only_b, neither = 200 - len(a | b), len(b - a), len(a - b), len(a & b)
+    assert [found[name] for name in ("n", "both_right", "both_wrong")] == [200, both, neither]
+    assert (found["only_a_right"], found["only_b_right"]) == (only_a, only_b) != (0, 0)
+    assert [[row["index"] for row in found[kind]] for kind in ("mended", "broken")] == [sorted(a - b), sorted(b - a)]
+    interval = [found["difference_low"], found["difference_high"]]
+    assert interval == pytest.approx(Pairs(both, only_a, only_b, neither).interval, abs=1e-6)
+    text = " ".join(printed("HEAD~1", "HEAD").split())
+    assert f"A right {both} {only_a} A wrong {only_b} {neither} B - A: {(len(a) - len(b)) / 200:+.4f} (95 %" in text
+    assert f"| A right | {both} | {only_a} |" in printed("HEAD~1", "--md")
+
+
+def test_the_command_line_compares_draws_and_ends_with_a_line_where_it_cannot(changed: Project, tmp_path: Path) -> None:
+    run = changed.run("python", "-m", "stages.compare", "HEAD~1", "--pictures", str(tmp_path / "new/folder"))
+    assert run.returncode == 0 and run.stdout.startswith("A  0."), run.stderr
+    assert sorted(path.name for path in (tmp_path / "new/folder").iterdir()) == ["broken.png", "mended.png"]
+    run = changed.run("python", "-m", "stages.compare", "no-such")
+    (line,) = our_lines(run.stderr)
+    assert run.returncode == 1 and line.startswith(
+        "compare: no-such: git knows no such commit; must be a branch, a tag"
+    )
+
+
+def test_pictures_are_drawn_of_the_images_that_the_models_were_graded_on_or_not_at_all(copy: Project) -> None:
+    comparison = compare(*(read_results(find_revision(name)) for name in ("HEAD~1", "HEAD")))
+    np.save("data/prepared/x_test.npy", np.zeros((80, 28, 28, 1), np.float32))
+    with pytest.raises(InputError, match=r"data/prepared/x_test\.npy: not that of HEAD"):
+        draw_galleries(Path("drawn"), comparison)
+    assert not Path("drawn").exists()
+
+
+def test_a_revision_is_found_by_what_git_or_dvc_calls_it(copy: Project) -> None:
     copy.run("git", "update-ref", "refs/exps/ab/cdef/rate-3", "HEAD~1")
-    by_name, by_commit = (compare(copy, name, "HEAD").splitlines() for name in ("rate-3", "HEAD~1"))
-    assert by_name[0].startswith("A ") and "rate-3 (" in by_name[0] and by_name[1:] == by_commit[1:]
-    assert "git knows no such commit" in copy.run("python", "-m", "stages.compare", "rate-*").stderr
+    assert find_revision("rate-3").sha == find_revision("HEAD~1").sha
+    assert find_revision("HEAD~1").subject() == "reproduced"
+    for name in ("rate-*", "-3", "no-such"):
+        with pytest.raises(InputError, match="git knows no such commit"):
+            find_revision(name)
     copy.run("git", "update-ref", "refs/exps/00/cdef/rate-3", "HEAD")
-    run = copy.run("python", "-m", "stages.compare", "rate-3")
-    assert our_lines(run.stderr)[-1].startswith("compare: rate-3: 2 experiments have this name; must be a SHA")
-
-
-def test_what_cannot_be_compared_is_one_line(copy: Project) -> None:
-    def said(*arguments: str) -> str:
-        run = copy.run("python", "-m", "stages.compare", *arguments)
-        (line,) = our_lines(run.stderr)
-        assert run.returncode == 1
-        return line
-
-    assert "no-such: git knows no such commit; must be a branch, a tag, a SHA" in said("no-such")
-    first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
-    assert f"{first}: has no metrics/test.json; `dvc repro` makes it" in said(first)
-    np.save(copy.root / "data/prepared/x_test.npy", np.zeros((80, 28, 28, 1), np.float32))
-    assert "data/prepared/x_test.npy: not that of HEAD" in said("HEAD~1", "HEAD", "--pictures", "drawn")
-    copy.append("metrics/errors.csv", "199,1,2,0.5\n")
-    assert "the workspace: metrics/errors.csv is not what dvc.lock records; `dvc repro`" in said("HEAD")
-    shutil.rmtree(copy.root / ".git")
-    assert "no git repository" in said("HEAD")
+    with pytest.raises(InputError, match="rate-3: 2 experiments have this name; must be a SHA"):
+        find_revision("rate-3")
+    shutil.rmtree(".git")
+    with pytest.raises(InputError, match="no git repository"):
+        find_revision("HEAD")
+    with pytest.raises(InputError, match="git status: "):
+        find_base(None)
+    copy.run("git", "init", "-q", ".")
+    assert find_base(None) == (None, "there is no earlier commit")
 
 
 class Page(HTMLParser):
@@ -240,7 +157,7 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.words: list[str] = []
+        self.text = ""
         self.tags: list[str] = []
         self.addresses: list[str] = []
         self.feed(text)
@@ -250,72 +167,92 @@ class Page(HTMLParser):
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
 
     def handle_data(self, data: str) -> None:
-        self.words += data.split()
+        self.text += data
 
 
-def test_every_metric_of_the_report_is_recomputed_from_the_models(
-    report: dict[str, str], recomputed: dict[str, Any]
+def page_about(name: str) -> Page:
+    """The page of a comparison of which everything that users name has this name."""
+    results = Results(Revision(name), 1, {}, ())
+    error = {"actual": name, "predicted": name, "probability": 0.5}
+    comparison = Comparison(results, results, Pairs(0, 1, 0, 0), {}, {0: error})
+    return Page(as_page(fill_in("comparison.md.j2", comparison=comparison)))
+
+
+MARK_UP = "<>&;|`*_[]()#~$\\!:-+=./\"'\n\t {}%ab1"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.sampled_from(MARK_UP) | st.characters(exclude_categories=["Cc", "Cs"])))
+def test_what_users_name_stays_text_whatever_it_is(name: str) -> None:
+    page, text = page_about(name), " ".join(name.split())
+    assert page.tags == page_about("x").tags
+    assert f"\n{text}\n{text}\n50.0 %\n" in page.text and f"A: {text}, accuracy" in page.text
+
+
+@pytest.fixture(scope="module")
+def written(changed: Project) -> tuple[str, str]:
+    """The report of the second commit beside the first, as HTML and as Markdown, by the command line."""
+    run = changed.make("report")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("report.html and report.md: beside HEAD~1 (")
+    (changed.root / ".venv").unlink()
+    return (changed.root / "report.html").read_text(), (changed.root / "report.md").read_text()
+
+
+def section(markdown: str, title: str) -> dict[str, list[str]]:
+    """The rows of a section's table, by what is in their first column."""
+    lines = markdown.partition(f"\n## {title}\n")[2].partition("\n## ")[0].splitlines()
+    rows = [[cell.strip() for cell in line.replace("\\", "").split("|")[1:-1]] for line in lines if line[:1] == "|"]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_the_report_shows_the_metrics_of_both_and_what_became_more_or_less(
+    written: tuple[str, str], changed: Project
 ) -> None:
-    rows = {
-        cells[0].replace("\\", ""): cells[1:]
-        for cells in ([cell.strip() for cell in line.split("|")[1:-1]] for line in report["md"].splitlines())
-        if len(cells) == 4
-    }
-    before, after = recomputed["base"], recomputed["now"]
-    for name in ("loss", "macro_f1", "calibration_error"):
-        base, now, difference = (float(cell) for cell in rows[name])
-        assert base == pytest.approx(before[name], abs=1e-4) and now == pytest.approx(after[name], abs=1e-4)
-        assert difference == pytest.approx(after[name] - before[name], abs=2e-4)
-    assert rows["errors"][:2] == [str(before["errors"]), str(after["errors"])]
-    for place, told in enumerate((before, after)):
-        assert float(rows["accuracy"][place]) == pytest.approx(told["accuracy"], abs=1e-4)
-        interval = [float(end) for end in rows["accuracy, 95 % interval"][place].split(" to ")]
-        assert interval == pytest.approx([told["low"], told["high"]], abs=1e-4)
-        assert [float(rows[str(digit)][place]) for digit in range(10)] == pytest.approx(told["recall"], abs=1e-4)
-    page = " ".join(Page(report["html"]).words)
-    for name in ("loss", "macro_f1", "calibration_error", "errors", "accuracy", "9"):
-        assert " ".join([name, *rows[name]]) in page
+    page, markdown = Page(written[0]), written[1]
+    for title, path in {"Test set": "metrics/test.json", "Validation rows": "metrics/train.json"}.items():
+        before = json.loads(changed.run("git", "show", f"HEAD~1:{path}").stdout)
+        after, rows = json.loads((changed.root / path).read_text()), section(markdown, title)
+        for name in after.keys() - {"accuracy_low", "accuracy_high"}:
+            expected = [before[name], after[name], after[name] - before[name]]
+            assert [float(cell or 0) for cell in rows[name]] == pytest.approx(expected, abs=6e-5)
+            assert "\n".join([name, *rows[name]]) in page.text
+        if title == "Test set":
+            interval = f"{after['accuracy_low']:.4f} to {after['accuracy_high']:.4f}"
+            assert rows["accuracy, 95 % interval"][1] == interval
+    recalls = section(markdown, "Recall by class")
+    table = csv.DictReader((changed.root / "metrics/classes.csv").read_text().splitlines())
+    assert all(recalls[row["class"]][1] == f"{float(row['recall']):.4f}" for row in table)
 
 
-def test_the_report_names_what_changed_and_nothing_else(report: dict[str, str], changed: Project) -> None:
-    text = report["md"]
-    assert "| model.filters | \\[32, 16\\] | \\[4, 4\\] |\n| train.epochs | 2 | 1 |\n" in text
-    assert (
-        "| train | model.conv\\_dropout, model.filters, train.epochs | metrics/history.csv, metrics/train.json" in text
-    )
-    changed_section = text.partition("## What changed")[2].partition("##")[0]
-    assert "ingest" not in changed_section and "prepare" not in changed_section
+def test_the_report_names_what_changed_and_nothing_else(written: tuple[str, str], changed: Project) -> None:
+    markdown, text = written[1], Page(written[0]).text
+    parameters = section(markdown, "Parameters changed")
+    assert parameters["model.filters"] == ["[32, 16]", "[4, 4]"] and parameters["train.epochs"] == ["2", "1"]
+    stages = section(markdown, "What changed")
+    assert {"train", "evaluate"} <= stages.keys() and not {"ingest", "prepare"} & stages.keys()
+    assert stages["train"][0] == "model.conv_dropout, model.filters, train.epochs"
+    assert stages["train"][1].startswith("metrics/history.csv, metrics/train.json")
+    assert section(markdown, "Files changed").keys() == {"file", "---", "params.yaml"}
+    assert "the same as the base's" in markdown
     for revision in ("HEAD", "HEAD~1"):
-        sha = changed.run("git", "rev-parse", "--short=10", revision).stdout.strip()
-        assert sha in text and sha in report["html"]
-    assert "the same as the base's" in text and "\n- params.yaml\n" in text and "- metrics/" not in text
+        assert (sha := changed.run("git", "rev-parse", "--short=10", revision).stdout.strip()) in markdown
+        assert sha in text
+    assert '"Fewer filters <b>& | `x`"' in text and "b" not in Page(written[0]).tags
 
 
-def test_what_users_name_is_escaped(report: dict[str, str]) -> None:
-    assert "<b>" not in report["html"] and "&lt;b&gt;&amp; | `x`" in report["html"]
-    assert r"\<b\>&amp; \| \`x\`" in report["md"]
-    hostile = {"actual": "<script>|\n# x", "predicted": "[a](http://b)", "probability": 0.5}
-    rendered = render("comparison.md.j2", comparison=fake_comparison(hostile))
-    assert "<script>" not in rendered and r"\[a\](http://b)" in rendered and "\n# x" not in rendered
-
-
-def fake_comparison(error: dict[str, Any]) -> Any:
-    side = {"revision": "x", "accuracy": 0.5}
-    return SimpleNamespace(pairs=Pairs(1, 1, 0, 0), a=side, b=side, mended={}, broken={3: error})
-
-
-def test_the_page_holds_its_pictures_and_asks_for_nothing(report: dict[str, str]) -> None:
-    page = Page(report["html"])
+def test_the_page_holds_its_pictures_and_asks_for_nothing(written: tuple[str, str]) -> None:
+    page = Page(written[0])
     assert all(address.startswith(("data:image/png;base64,", "data:,")) for address in page.addresses)
     assert page.tags.count("img") == 9  # seven of the outputs, and what was mended and what broke
-    assert "script" not in page.tags
-    assert "default-src 'none'" in report["html"]
+    assert "script" not in page.tags and "default-src 'none'" in written[0]
+    assert "data:" not in written[1]
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium to look at the page")
 @pytest.mark.parametrize("width", [1200, 390])
 def test_a_browser_draws_every_picture_without_a_complaint_and_nothing_sticks_out(
-    report: dict[str, str], tmp_path: Path, width: int
+    written: tuple[str, str], tmp_path: Path, width: int
 ) -> None:
     # A copy that, once loaded, writes down what it looks like; the page itself allows no script.
     probe = (
@@ -323,114 +260,103 @@ def test_a_browser_draws_every_picture_without_a_complaint_and_nothing_sticks_ou
         "drawn: [...document.images].filter(i => i.complete && i.naturalWidth > 100).length,"
         "images: document.images.length, wide: document.documentElement.scrollWidth, window: innerWidth}) })</script>"
     )
-    framed = report["html"].replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
+    framed = written[0].replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
     inner = tmp_path / "inner.html"
     inner.write_text(framed.replace("</body>", f"{probe}</body>"))
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    arguments += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}"]
-    arguments += ["--enable-logging=stderr", f"--window-size={width},900", "--dump-dom", inner.as_uri()]
+    arguments = ["--headless", "--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+    arguments += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900"]
+    arguments += ["--enable-logging=stderr", "--dump-dom", inner.as_uri()]
     shown = subprocess.run(["chromium", *arguments], capture_output=True, text=True, timeout=60)
-    told = json.loads(html.unescape(re.findall(r"<body>(.*?)</body>", shown.stdout, re.DOTALL)[0]))
-    assert told["images"] == told["drawn"] == 9
-    assert told["wide"] <= told["window"]
+    seen = json.loads(html.unescape(re.findall(r"<body>(.*?)</body>", shown.stdout, re.DOTALL)[0]))
+    assert seen["images"] == seen["drawn"] == 9
+    assert seen["wide"] <= seen["window"]
     assert not [line for line in shown.stderr.splitlines() if "CONSOLE" in line]
 
 
-def report_of(project: Project, *arguments: str) -> str:
-    run = project.run("python", "-m", "stages.report_page", *arguments)
-    assert run.returncode == 0, run.stderr
-    pages = [(project.root / f"report.{kind}").read_text() for kind in ("md", "html")]
-    assert "Environment" in pages[0] and "Environment" in pages[1]
-    return pages[0]
-
-
-def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project, tmp_path: Path) -> None:
-    assert "**Nothing changed**" in (same := report_of(copy, "HEAD"))
-    assert not re.search(r"\|---\S*\n\n", same), "an empty table"
-    assert "Is it better" not in same and "What changed" not in same
+def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project) -> None:
+    page, same = report(find_revision("HEAD"), "")
+    assert "**Nothing changed**" in same and "Mended" not in page
+    assert "Is it better" not in same and "What changed" not in same and "---|\n\n" not in same, "an empty table"
     copy.append("stages/figures/curves.py", "\n# not run\n")
-    stale = report_of(copy, "HEAD")
+    page, stale = report(find_revision("HEAD"), "")
     assert "These results are not of the files beside them**: report must run again" in stale
-    assert "Nothing changed" not in stale and "\n- stages/figures/curves.py\n" in stale
-    copy.run("git", "restore", ".")
+    assert "Nothing changed" not in stale and "stages/figures/curves.py" in section(stale, "Files changed")
+    assert "Is it better" in stale and "Mended" not in page and "Broken" not in page
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
-    assert r"has no metrics/test.json; \`dvc repro\` makes it" in report_of(copy, first)
-    shallow = Project(tmp_path / "shallow")
-    copy.run("git", "clone", "-q", "--depth=1", copy.root.as_uri(), str(shallow.root))
-    assert "no base: HEAD\\~1: not in this shallow clone; \\`git fetch --unshallow\\` brings" in report_of(shallow)
-    assert "No pictures of them" not in report_of(shallow)
-    shutil.rmtree(copy.root / ".git")
+    page, markdown = report(find_revision(first), "")
+    assert "has no metrics/test.json; `dvc repro` makes it" in Page(page).text and "## Environment" in markdown
+    shutil.rmtree(".git")
     copy.run("git", "init", "-q", ".")
-    assert "without a commit, beside no base: there is no earlier commit" in report_of(copy)
-    copy.commit("the first")
-    assert "beside no base: there is no earlier commit" in report_of(copy)
+    assert "without a commit, beside no base: none | here." in report(None, "none | here")[1].replace("\\", "")
+
+
+def test_a_shallow_clone_is_reported_without_what_it_lacks(
+    changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed.run("git", "clone", "-q", "--depth=1", changed.root.as_uri(), str(tmp_path / "shallow"))
+    monkeypatch.chdir(tmp_path / "shallow")
+    monkeypatch.setattr(sys, "argv", ["report_page", "HEAD~1"])
+    report_command.main()
+    assert "no base: HEAD~1: not in this shallow clone; `git fetch --unshallow` brings" in capsys.readouterr().out
+    assert find_base(None)[0] is None and "not of the files" not in Path("report.md").read_text()
 
 
 def test_a_change_of_code_that_no_stage_depends_on_is_named(copy: Project) -> None:
     copy.append("stages/gate.py", "\n# always open\n")
-    text = report_of(copy, "HEAD")
-    assert "Nothing changed" not in text and "\n- stages/gate.py\n" in text
+    assert find_changes(find_revision("HEAD")).files == ["stages/gate.py"]
     copy.commit("a gate that is always open")
-    assert "\n- stages/gate.py\n" in report_of(copy, "HEAD~1")
+    assert "stages/gate.py" in find_changes(find_revision("HEAD~1")).files
+    (copy.root / "metrics/helper.py").write_text("x = 1")
+    assert find_changes(find_revision("HEAD")).files == ["metrics/helper.py"]
 
 
-def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project) -> None:
-    def differences() -> list[str]:
-        section = report_of(copy, "HEAD~1").partition("## Validation rows")[2].partition("##")[0]
-        return [line.split("|")[4].strip() for line in section.splitlines() if line.startswith("| val")]
-
-    assert any(differences())
-    lock = copy.root / "dvc.lock"
+def test_metrics_of_other_validation_rows_are_not_subtracted_and_counts_of_other_classes_are_shown(
+    copy: Project, written: tuple[str, str]
+) -> None:
+    lock, data = Path("dvc.lock"), Path("metrics/data.json")
     lock.write_text(lock.read_text().replace("validation_split: 0.1", "validation_split: 0.2"))
-    assert not any(differences())
-
-
-def test_classes_that_the_base_had_not_are_shown_with_their_counts(copy: Project) -> None:
-    def counts() -> list[str]:
-        section = report_of(copy, "HEAD~1").partition("## Data")[2].partition("##")[0]
-        return [line for line in section.splitlines() if line.startswith("| train classes")]
-
-    assert counts() == []
-    data = copy.root / "metrics/data.json"
-    told = json.loads(data.read_text())
-    told["train"]["classes"] = {"cat": 7}
-    data.write_text(json.dumps(told))
-    assert counts()[0] == "| train classes cat | - | 7 |  |" and len(counts()) > 1
-
-
-def gate(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return project.run("python", "-m", "stages.gate", *arguments)
+    data.write_text(data.read_text().replace('"classes": {', '"classes": {"cat": 7,', 1))
+    markdown = report(find_revision("HEAD~1"), "")[1]
+    before, after = (section(text, "Validation rows")["val_loss"] for text in (written[1], markdown))
+    assert before[2] and after == [*before[:2], ""]
+    counts = section(markdown, "Data")
+    assert counts.keys() - section(written[1], "Data").keys() == {"train classes cat"}
+    assert counts["train classes cat"] == ["-", "7", ""]
 
 
 def test_the_gate_shuts_at_a_significant_loss_and_below_the_floor_and_tells_what_it_cannot_judge(
     copy: Project,
 ) -> None:
+    now, before = read_results(find_revision("HEAD")), find_revision("HEAD~1")
+    assert compare(read_results(before), now).pairs.worse_p < 0.05, "the fewer filters must be clearly worse"
+    passed, failed = gate(before, "", now.accuracy, 0.05)
+    assert passed[:2] == ["results are of these files", "results are as committed"]
+    (line,) = failed
+    assert line.startswith(f"metrics/test.json: accuracy {now.accuracy:.4f}, -0.") and "above gate.level = 0.05" in line
+    first = find_revision(copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip())
+    passed, failed = gate(first, "", 0.999, 0.05)
+    assert failed == [f"metrics/test.json: accuracy {now.accuracy:.4f}, must be at least gate.accuracy = 0.999"]
+    assert passed[-1].startswith(f"not compared: {first}: has no metrics/test.json")
     copy.set_param("gate.accuracy", None)
-    worse = json.loads(compare(copy, "HEAD~1", "--json"))
-    assert worse["only_a_right"] > worse["only_b_right"] + 10, "the fewer filters must be clearly worse"
-    ended = gate(copy, "HEAD~1")
-    assert ended.returncode == 1 and "must be above gate.level = 0.05" in ended.stderr
-    assert gate(copy, "HEAD").returncode == 0
-    first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
-    ended = gate(copy, first)
-    assert ended.returncode == 0 and "gate: not compared: " in ended.stdout
-    copy.set_param("gate.accuracy", 0.999)
-    ended = gate(copy, "HEAD")
-    assert ended.returncode == 1 and "must be at least gate.accuracy = 0.999" in ended.stderr
+    run = copy.run("python", "-m", "stages.gate", "HEAD")
+    assert run.returncode == 0 and "gate: results are as committed\n" in run.stdout
+    run = copy.run("python", "-m", "stages.gate", "HEAD~1")
+    assert run.returncode == 1 and our_lines(run.stderr) == [f"gate: {line}"]
 
 
 def test_results_that_are_not_committed_are_reported_beside_the_last_commit_and_shut_the_gate(copy: Project) -> None:
-    copy.set_param("gate.accuracy", None)
     copy.set_param("predict.index", 3)
-    copy.reproduce()
-    text = report_of(copy)
-    assert "with changes that are not committed" in text
-    assert "| predict.index | 0 | 3 |" in text and "| predict-sample | predict.index |" in text
-    ended = gate(copy, "HEAD")
-    assert ended.returncode == 1 and len(our_lines(ended.stderr)) == 1
     copy.run("git", "config", "status.showUntrackedFiles", "no")
-    (copy.root / "metrics/new.csv").touch()
-    assert "metrics/new.csv" in gate(copy, "HEAD").stderr
-    (copy.root / ".git/index").write_bytes(b"damaged")
-    assert "gate: git status: " in gate(copy, "HEAD").stderr
-    assert "gate: dvc.lock, metrics/prediction.json, metrics/prediction.png: not as committed" in ended.stderr
+    Path("metrics/new.csv").touch()
+    base, _ = find_base(None)
+    assert base == find_revision("HEAD")
+    markdown = report(base, "")[1]
+    assert "with changes that are not committed" in markdown
+    assert section(markdown, "Parameters changed")["predict.index"] == ["0", "3"]
+    assert gate(base, "", None, 0.05)[1] == [
+        "predict-sample: must run again, `dvc repro`",
+        "metrics/new.csv: not as committed; commit what `dvc repro` makes",
+    ]
+    Path(".git/index").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="git status: "):
+        uncommitted("metrics")

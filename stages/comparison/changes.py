@@ -1,4 +1,4 @@
-"""What differs between two revisions, and between results and the files beside them."""
+"""What differs between a commit and the working tree, and between the results there and the files beside them."""
 
 import json
 import re
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.comparison.results import LOCK, read_lock
-from stages.comparison.revisions import Revision
+from stages.comparison.results import LOCK, read_lock, recorded_outputs
+from stages.comparison.revisions import WORKSPACE, Revision, changed_files
 from stages.running.params import PARAMS_FILE, flatten, parse
-from stages.running.process import InputError, reason
+from stages.running.process import InputError
 
 PACKAGES = "requirements.lock"
 MISSING = "-"  # what one of the two does not have
@@ -26,49 +26,45 @@ class Change:
     after: Any
 
 
-@dataclass
+@dataclass(frozen=True)
 class StageChange:
     """What changed of a stage: what it depends on, by path or parameter, and the outputs whose bytes differ."""
 
     name: str
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
+    inputs: list[str]
+    outputs: list[str]
 
 
-def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The keys, sorted, whose values differ or that only one of the two has."""
-    keys = sorted(before.keys() | after.keys())
-    changes = [Change(key, before.get(key, MISSING), after.get(key, MISSING)) for key in keys]
-    return [change for change in changes if change.before != change.after]
+@dataclass(frozen=True)
+class Changes:
+    """All that changed: parameters, packages, stages by their dvc.lock, and files that are not results."""
+
+    params: list[Change] = field(default_factory=list)
+    packages: list[Change] = field(default_factory=list)
+    stages: list[StageChange] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
 
-def read_params(revision: Revision) -> dict[str, Any]:
-    """The parameters of a revision by dotted key; none if it has no params.yaml."""
-    content = revision.read(str(PARAMS_FILE))
-    return flatten(parse(content.decode(errors="replace"), f"{revision}: {PARAMS_FILE}")) if content else {}
+def find_changes(base: Revision) -> Changes:
+    """Find what differs between a commit and the working tree.
+
+    Raises:
+        InputError: params.yaml or dvc.lock of one of them cannot be read.
+    """
+    now = Revision(WORKSPACE)
+    results = {LOCK, *recorded_outputs(base), *recorded_outputs(now)}
+    return Changes(
+        _differing(_read_params(base), _read_params(now)),
+        _differing(read_packages(base), read_packages(now)),
+        _changed_stages(read_lock(base), read_lock(now)),
+        [path for path in changed_files(base) if path not in results],
+    )
 
 
 def read_packages(revision: Revision) -> dict[str, str]:
     """The versions of the packages that a revision locks, by name."""
     content = revision.read(PACKAGES) or b""
     return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", content.decode(errors="replace"), re.MULTILINE))
-
-
-def changed_stages(before: Revision, after: Revision) -> list[StageChange]:
-    """The stages whose inputs or outputs differ by their dvc.lock, in the order of the later one."""
-    old, new = read_lock(before), read_lock(after)
-    stages = []
-    try:
-        for name in [*new, *(name for name in old if name not in new)]:
-            inputs, outputs = (
-                [change.name for change in differing(kind(old.get(name, {})), kind(new.get(name, {})))]
-                for kind in (_inputs, _outputs)
-            )
-            if inputs or outputs:
-                stages.append(StageChange(name, inputs, outputs))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{before} or {after}: {LOCK}: must be what DVC wrote: {reason(error)}") from error
-    return stages
 
 
 def stale_stages() -> list[str]:
@@ -79,28 +75,52 @@ def stale_stages() -> list[str]:
     Raises:
         InputError: DVC cannot tell.
     """
-    status = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], capture_output=True)
-    try:
-        found: dict[str, list[Any]] = json.loads(status.stdout)
-    except ValueError as error:
-        raise InputError(f"dvc status: {reason(Exception(status.stderr.decode(errors='replace')))}") from error
-    return [name for name, changes in found.items() if any(map(_matters, changes))]
+    status = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], text=True, capture_output=True)
+    if status.returncode != 0:
+        raise InputError(f"dvc status: {' '.join(status.stderr.split())}")
+    return [stage for stage, changes in json.loads(status.stdout).items() if any(map(_matters, changes))]
 
 
-def _matters(change: Any) -> bool:
+def _matters(change: str | dict[str, dict[str, Any]]) -> bool:
     """Whether an entry of `dvc status` is more than that files are not there which git does not keep."""
-    if not isinstance(change, dict):
+    if isinstance(change, str):  # "changed command"
         return True
-    paths = {path: how for part in change.values() if isinstance(part, dict) for path, how in part.items()}
-    return not paths or any(how != "deleted" or path.startswith("metrics/") for path, how in paths.items())
+    paths = [entry for part in change.values() for entry in part.items()]
+    return any(how not in ("deleted", "not in cache") or path.startswith("metrics/") for path, how in paths)
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The keys, sorted, whose values differ or that only one of the two has."""
+    keys = sorted(before.keys() | after.keys())
+    changes = [Change(key, before.get(key, MISSING), after.get(key, MISSING)) for key in keys]
+    return [change for change in changes if change.before != change.after]
+
+
+def _read_params(revision: Revision) -> dict[str, Any]:
+    """The parameters of a revision by dotted key; none if it has no params.yaml."""
+    content = revision.read(str(PARAMS_FILE))
+    return flatten(parse(content.decode(errors="replace"), f"{revision}: {PARAMS_FILE}")) if content else {}
+
+
+def _changed_stages(before: dict[str, Any], after: dict[str, Any]) -> list[StageChange]:
+    """The stages of two dvc.lock whose inputs or outputs differ, in the order of the later one."""
+    stages = []
+    for name in after | before:
+        inputs, outputs = (
+            [change.name for change in _differing(part(before.get(name, {})), part(after.get(name, {})))]
+            for part in (_inputs, _outputs)
+        )
+        if inputs or outputs:
+            stages.append(StageChange(name, inputs, outputs))
+    return stages
 
 
 def _inputs(stage: Mapping[str, Any]) -> dict[str, Any]:
-    inputs = {dep["path"]: dep["md5"] for dep in stage.get("deps", [])} | {"its command": stage.get("cmd")}
+    inputs = {dep["path"]: dep.get("md5") for dep in stage.get("deps", [])} | {"its command": stage.get("cmd")}
     for name, value in stage.get("params", {}).get(str(PARAMS_FILE), {}).items():  # a section, or a dotted key
         inputs |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return inputs
 
 
-def _outputs(stage: Mapping[str, Any]) -> dict[str, str]:
-    return {out["path"]: out["md5"] for out in stage.get("outs", [])}
+def _outputs(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {out["path"]: out.get("md5") for out in stage.get("outs", [])}

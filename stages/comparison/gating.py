@@ -1,10 +1,9 @@
 """What must hold of results before they are merged."""
 
 from stages.comparison.changes import stale_stages
-from stages.comparison.comparing import compare
+from stages.comparison.pairs import compare, p_value
 from stages.comparison.results import LOCK, METRICS, read_results
 from stages.comparison.revisions import WORKSPACE, Revision, uncommitted
-from stages.comparison.wording import p_value
 from stages.running.process import InputError
 
 
@@ -26,33 +25,26 @@ def gate(base: Revision | None, missing: str, floor: float | None, level: float)
     now = read_results(Revision(WORKSPACE))
     passed: list[str] = []
     failed: list[str] = []
-
-    def check(holds: bool, line: str) -> None:
-        (passed if holds else failed).append(line)
-
-    stale, changed = stale_stages(), uncommitted(LOCK, "metrics")
-    check(not stale, f"{', '.join(stale)}: must run again, `dvc repro`" if stale else "results are of these files")
-    check(
-        not changed,
-        f"{', '.join(changed)}: not as committed; commit what `dvc repro` makes"
-        if changed
-        else "results are as committed",
-    )
+    if stale := stale_stages():
+        failed.append(f"{', '.join(stale)}: must run again, `dvc repro`")
+    else:
+        passed.append("results are of these files")
+    if changed := uncommitted(LOCK, "metrics"):
+        failed.append(f"{', '.join(changed)}: not as committed; commit what `dvc repro` makes")
+    else:
+        passed.append("results are as committed")
+    accuracy = f"{METRICS}: accuracy {now.accuracy:.4f}"
     if floor is not None:
-        check(
-            now.accuracy >= floor, f"{METRICS}: accuracy {now.accuracy:.4f}, must be at least gate.accuracy = {floor}"
-        )
-    if base is None:
-        check(True, f"not compared: {missing}")
-        return passed, failed
+        line = f"{accuracy}, must be at least gate.accuracy = {floor}"
+        (passed if now.accuracy >= floor else failed).append(line)
     try:
+        if base is None:
+            raise InputError(missing)
         pairs = compare(read_results(base), now).pairs
     except InputError as error:
-        check(True, f"not compared: {error}")
-        return passed, failed
-    check(
-        pairs.worse_p > level,
-        f"{METRICS}: accuracy {now.accuracy:.4f}, {pairs.difference:+.4f} from {base}: one-sided exact McNemar "
-        f"p {p_value(pairs.worse_p)}, must be above gate.level = {level}",
-    )
+        passed.append(f"not compared: {error}")
+    else:
+        test = f"one-sided exact McNemar p {p_value(pairs.worse_p)}, must be above gate.level = {level}"
+        line = f"{accuracy}, {pairs.difference:+.4f} from {base}: {test}"
+        (passed if pairs.worse_p > level else failed).append(line)
     return passed, failed

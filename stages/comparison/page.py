@@ -4,35 +4,30 @@ import base64
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from stages.comparison.changes import (
-    MISSING,
-    PACKAGES,
-    changed_stages,
-    differing,
-    read_packages,
-    read_params,
-    stale_stages,
-)
-from stages.comparison.comparing import Comparison, compare
-from stages.comparison.galleries import draw_galleries
-from stages.comparison.results import LOCK, read_results
-from stages.comparison.revisions import WORKSPACE, Revision, changed_files, head, uncommitted
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from stages.comparison.changes import MISSING, PACKAGES, Changes, find_changes, read_packages, stale_stages
+from stages.comparison.pairs import Comparison, compare
+from stages.comparison.results import METRICS, read_results
+from stages.comparison.revisions import WORKSPACE, Revision, head, uncommitted
+from stages.comparison.showing import draw_galleries, fill_in
 from stages.evaluation.tables import wilson_interval
 from stages.figures.tables import CLASSES as CLASS_COLUMNS
 from stages.figures.tables import parse_table
 from stages.running.process import InputError
 
-DATA, CLASSES = "metrics/data.json", "metrics/classes.csv"
+TRAINING, DATA, CLASSES = "metrics/train.json", "metrics/data.json", "metrics/classes.csv"
+ACCURACIES = {"accuracy": "n", "accuracy_unseen": "n_unseen", "val_accuracy": "val_n"}  # and of how many images
+INTERVAL = ("accuracy_low", "accuracy_high")  # shown in words
+CLASS_COUNTS = ("train classes ", "test classes ")  # how the names of counts begin of which there may be thousands
 VALIDATION_ROWS = {  # inputs of train that tell which rows validate
     *("data/prepared/x_train.npy", "data/prepared/y_train.npy"),
     *("train.validation_split", "train.validation_rows"),
 }
-ENDS = ("_low", "_high")  # of an interval
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
     "metrics/curves.png": "Training",
@@ -44,17 +39,10 @@ PICTURES = {  # in the order of the page
     "metrics/prediction.png": "One prediction",
 }
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture with its title, inlined."""
-
-    title: str
-    source: str
+Numbers = dict[str, float]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A number of both revisions in words, with what it has become more or less."""
 
     name: str
@@ -63,131 +51,144 @@ class Row:
     difference: str
 
 
-def collect(base: Revision | None, missing: str) -> dict[str, Any]:
-    """Collect what the report's templates show.
+def report(base: Revision | None, missing: str, trusted_cache: bool = False) -> tuple[str, str]:
+    """Report the results of the working tree.
 
     Args:
         base: the revision to compare with, or None.
         missing: why there is none.
+        trusted_cache: whether not all stages were computed for this.
+
+    Returns:
+        A page of HTML with its pictures, and the same without these as Markdown.
+
+    Raises:
+        InputError: what changed cannot be told.
     """
-    now = Revision(WORKSPACE)
-    context: dict[str, Any] = {
-        "base": base,
+    values = _collect(base, missing) | {"trusted_cache": trusted_cache}
+    without_pictures = values | {"pictures": {}, "galleries": {}, "no_galleries": ""}
+    return as_page(fill_in("report.md.j2", **values)), fill_in("report.md.j2", **without_pictures)
+
+
+def as_page(markdown: str) -> str:
+    """A page of HTML that loads nothing from elsewhere, of Markdown that `fill_in` wrote: HTML in it is let through."""
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
+    return fill_in("page.html.j2", body=Markup(body))
+
+
+def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
+    """What the template shows."""
+    now, stale = Revision(WORKSPACE), stale_stages()
+    changes = find_changes(base) if base else Changes()
+    comparison, no_comparison = _compare(base, now)
+    changed = bool(stale or no_comparison or any(vars(changes).values()))
+    galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
+    same_rows = not any(stage.name == "train" and VALIDATION_ROWS & {*stage.inputs} for stage in changes.stages)
+    counts = [
+        row
+        for row in _rows(_numbers(base, DATA), _numbers(now, DATA))
+        if not row.name.startswith(CLASS_COUNTS) or (base and row.before != row.after)
+    ]
+    return {
         "head": head(),
         "uncommitted": uncommitted("."),
+        "base": base,
         "missing": missing,
-        "stale": stale_stages(),
+        "stale": stale,
+        "changed": changed,
+        "changes": changes,
+        "comparison": comparison,
+        "no_comparison": no_comparison,
+        "galleries": galleries,
+        "no_galleries": no_galleries,
+        "metrics": {
+            "Test set": _metrics(_numbers(base, METRICS), _numbers(now, METRICS), comparison is not None),
+            "Validation rows": _metrics(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
+        },
+        "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
+        "pictures": {title: _inline(Path(path)) for path, title in PICTURES.items() if Path(path).is_file()},
+        "counts": counts[:MOST_ROWS],
         "packages": read_packages(now),
         "packages_md5": hashlib.md5(now.read(PACKAGES) or b"").hexdigest(),
-        "pictures": [Picture(title, _inline(Path(path))) for path, title in PICTURES.items() if Path(path).is_file()],
-        "galleries": [],
-        **dict.fromkeys(("comparison", "no_comparison", "no_galleries")),
-        **{name: [] for name in ("changed_params", "changed_packages", "changed_stages", "changed_files")},
-    }
-    if base is not None:
-        context["changed_params"] = differing(read_params(base), read_params(now))
-        context["changed_packages"] = differing(read_packages(base), read_packages(now))
-        context["changed_stages"] = changed_stages(base, now)
-        context["changed_files"] = [
-            path for path in changed_files(base) if path != LOCK and not path.startswith("metrics/")
-        ]
-        try:
-            context["comparison"] = compare(read_results(base), read_results(now))
-        except InputError as error:
-            context["no_comparison"] = str(error)
-        else:
-            context["galleries"], context["no_galleries"] = _galleries(context["comparison"])
-    changes = ("changed_params", "changed_packages", "changed_stages", "changed_files", "stale", "no_comparison")
-    test, train, data = (_numbers(base, now, path) for path in ("metrics/test.json", "metrics/train.json", DATA))
-    same_test_set = context["comparison"] is not None
-    same_rows = not any(
-        stage.name == "train" and VALIDATION_ROWS & {*stage.inputs} for stage in context["changed_stages"]
-    )
-    counts = [row for row in _rows(data) if " classes " not in row.name or (base and row.before != row.after)]
-    recalls = _recalls(base, now) if same_test_set and base else []
-    return context | {
-        "changed": any(context[name] for name in changes),
-        "metrics": {"Test set": _rows(test, same_test_set), "Validation rows": _rows(train, same_rows)},
-        "recalls": recalls,
-        "data": counts[:MOST_ROWS],
     }
 
 
-Numbers = dict[str, float]
-
-
-def _numbers(base: Revision | None, now: Revision, path: str) -> tuple[Numbers, Numbers]:
-    """The numbers of a JSON file in both revisions."""
-    before, after = (dict(_flat(each.read(path))) if each else {} for each in (base, now))
-    return before, after
-
-
-def _flat(content: bytes | None) -> Iterator[tuple[str, float]]:
-    """The numbers of a JSON file, named by the way to them; none if there is no such file."""
+def _compare(base: Revision | None, now: Revision) -> tuple[Comparison | None, str]:
+    """The comparison of both, or why there is none."""
+    if base is None:
+        return None, ""
     try:
-        waiting = [("", json.loads(content or b"{}"))]
-    except (ValueError, RecursionError):  # of a revision that nobody made with these stages
-        return
-    while waiting:
-        name, value = waiting.pop()
-        if isinstance(value, Mapping):
-            waiting += [(f"{name} {key}".strip(), part) for key, part in reversed(list(value.items()))]
-        elif isinstance(value, int | float):
-            yield name, value
+        return compare(read_results(base), read_results(now)), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def _galleries(comparison: Comparison) -> tuple[dict[str, Markup], str]:
+    """The pictures of what was mended and what broke, by their titles, or why there are none."""
+    shown = {"mended": comparison.mended, "broken": comparison.broken}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            draw_galleries(Path(folder), comparison)
+        except InputError as error:
+            return {}, str(error)
+        return {kind.capitalize(): _inline(Path(folder, f"{kind}.png")) for kind in shown if shown[kind]}, ""
+
+
+def _inline(path: Path) -> Markup:
+    return Markup("data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
+
+
+def _numbers(revision: Revision | None, path: str) -> Numbers:
+    """The numbers of a JSON file, named by the way to them; none if there is no such file."""
+    return _flat("", json.loads(revision.read(path) or b"{}")) if revision else {}
+
+
+def _flat(name: str, tree: Any) -> Numbers:
+    if isinstance(tree, dict):
+        parts = [_flat(f"{name} {key}".strip(), part) for key, part in tree.items()]
+        return {path: number for part in parts for path, number in part.items()}
+    return {name: tree} if isinstance(tree, int | float) else {}
 
 
 def _recalls(base: Revision, now: Revision) -> list[Row]:
-    """The recall of each class in both revisions, those that changed most first."""
+    """The recall of each class that both revisions know, those that changed most first."""
     before, after = (
-        {row["class"]: row["recall"] for row in parse_table(each.read(CLASSES) or b"", CLASSES, CLASS_COLUMNS)}
-        for each in (base, now)
+        {row["class"]: row["recall"] for row in parse_table(revision.read(CLASSES) or b"", CLASSES, CLASS_COLUMNS)}
+        for revision in (base, now)
     )
     known = [name for name in after if after[name] is not None and before.get(name) is not None]
     known.sort(key=lambda name: -abs(after[name] - before[name]))
-    return _rows(({name: before[name] for name in known}, {name: after[name] for name in known}))[:MOST_ROWS]
+    return _rows({name: before[name] for name in known}, {name: after[name] for name in known})
 
 
-def _rows(numbers: tuple[Numbers, Numbers], comparable: bool = True) -> list[Row]:
-    """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
+def _metrics(before: Numbers, after: Numbers, comparable: bool) -> list[Row]:
+    """The rows of metrics, an accuracy followed by its interval."""
     rows = []
-    for name in numbers[1] | numbers[0]:
-        before, after = (_shown(each[name]) if name in each else MISSING for each in numbers)
-        known = comparable and name in numbers[0] and name in numbers[1] and numbers[0][name] != numbers[1][name]
-        if not name.endswith(ENDS):
-            rows.append(Row(name, before, after, _signed(numbers[1][name] - numbers[0][name]) if known else ""))
-        if "accuracy" in name:
-            intervals = [_interval(each, name) for each in numbers]
-            if intervals != [MISSING, MISSING]:
-                rows.append(Row(f"{name}, 95 % interval", intervals[0], intervals[1], ""))
+    for row in _rows(before, after, comparable):
+        if row.name not in INTERVAL:
+            rows.append(row)
+        if row.name in ACCURACIES:
+            rows.append(Row(f"{row.name}, 95 % interval", _interval(before, row.name), _interval(after, row.name), ""))
     return rows
 
 
-def _shown(number: float) -> str:
-    return f"{number:.4f}" if type(number) is float else f"{number:,}"
+def _rows(before: Numbers, after: Numbers, comparable: bool = True) -> list[Row]:
+    """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
+    rows = []
+    for name in after | before:
+        known = comparable and name in before and name in after
+        rise = after[name] - before[name] if known else 0
+        difference = _in_words(rise, "+") if rise else ""
+        rows.append(Row(name, _in_words(before.get(name)), _in_words(after.get(name)), difference))
+    return rows
 
 
-def _signed(number: float) -> str:
-    return f"{'+' if number > 0 else ''}{_shown(number)}"
+def _in_words(number: float | None, sign: str = "") -> str:
+    if number is None:
+        return MISSING
+    return f"{number:{sign}.4f}" if isinstance(number, float) else f"{number:{sign},}"
 
 
 def _interval(numbers: Numbers, name: str) -> str:
-    """That of an accuracy: as it is told, or from the number of images."""
-    ends = [numbers[name + end] for end in ENDS if name + end in numbers]
-    n = numbers.get(name.replace("accuracy", "n"), 0)
-    if not ends and name in numbers and n > 0:
-        ends = list(wilson_interval(numbers[name], int(n)))
-    return " to ".join(map(_shown, ends)) if len(ends) == 2 else MISSING
-
-
-def _galleries(comparison: Comparison) -> tuple[list[Picture], str | None]:
-    """The pictures of what was mended and what broke, or why there are none."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            drawn = draw_galleries(Path(folder), comparison)
-        except InputError as error:
-            return [], str(error)
-        return [Picture(path.stem.capitalize(), _inline(path)) for path in drawn], None
-
-
-def _inline(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    n = numbers.get(ACCURACIES[name])
+    return " to ".join(map(_in_words, wilson_interval(numbers[name], int(n)))) if n and name in numbers else MISSING

@@ -30,12 +30,12 @@ class Revision:
         """The content of a file of the project, or None if it is not there."""
         if self.sha is None:
             return Path(path).read_bytes() if Path(path).is_file() else None
-        shown = _git("cat-file", "blob", f"{self.sha}:./{path}")
-        return shown.stdout if shown.returncode == 0 else None
+        blob = subprocess.run(["git", "cat-file", "blob", f"{self.sha}:./{path}"], capture_output=True)
+        return blob.stdout if blob.returncode == 0 else None
 
     def subject(self) -> str:
         """The first line of the commit's message."""
-        return _git("log", "-1", "--format=%s", self.sha or "HEAD").stdout.decode(errors="replace").strip()
+        return _git("log", "-1", "--format=%s", self.sha or "HEAD").stdout.strip()
 
 
 def find_revision(name: str) -> Revision:
@@ -45,12 +45,11 @@ def find_revision(name: str) -> Revision:
         InputError: there is none, or several experiments, or this is no git repository; a shallow clone may only lack
             it.
     """
-    found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") if not name.startswith("-") else None
-    if found is not None and found.returncode == 0:
-        return Revision(name, found.stdout.decode().strip())
-    listed = _git("for-each-ref", "--format=%(objectname) %(refname)", EXPERIMENTS).stdout.decode(errors="replace")
-    of_each = [line.split("/", 4) for line in listed.splitlines()]
-    experiments = [first.split()[0] for first, *_, last in of_each if last == name]
+    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if commit.returncode == 0:
+        return Revision(name, commit.stdout.strip())
+    listed = _git("for-each-ref", "--format=%(objectname) %(refname)", EXPERIMENTS).stdout
+    experiments = [line.split()[0] for line in listed.splitlines() if line.split("/", 4)[-1] == name]
     if len(experiments) == 1:
         return Revision(name, experiments[0])
     if experiments:
@@ -64,12 +63,17 @@ def find_revision(name: str) -> Revision:
     )
 
 
-def default_base() -> tuple[Revision | None, str]:
-    """The last commit if files of it were changed since, or else the one before; or None, and why there is none.
+def find_base(name: str | None) -> tuple[Revision | None, str]:
+    """The commit to compare the working tree with, or None and why there is none.
+
+    Args:
+        name: of the commit; without one, it is the last if files of it were changed since, or else the one before.
 
     Raises:
-        InputError: git cannot tell.
+        InputError: there is none of this name, or git cannot tell.
     """
+    if name:
+        return find_revision(name), ""
     name = "HEAD" if uncommitted(".", new="no") else "HEAD~1"
     try:
         return find_revision(name), ""
@@ -79,13 +83,13 @@ def default_base() -> tuple[Revision | None, str]:
 
 def head() -> Revision | None:
     """The commit that the working tree is based on; None before the first one."""
-    found = _git("rev-parse", "--verify", "--quiet", "HEAD")
-    return Revision("HEAD", found.stdout.decode().strip()) if found.returncode == 0 else None
+    commit = _git("rev-parse", "--verify", "--quiet", "HEAD")
+    return Revision("HEAD", commit.stdout.strip()) if commit.returncode == 0 else None
 
 
 def is_shallow() -> bool:
     """Whether this clone has only the last commits."""
-    return _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+    return _git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
 
 def uncommitted(*paths: str, new: str = "all") -> list[str]:
@@ -97,20 +101,20 @@ def uncommitted(*paths: str, new: str = "all") -> list[str]:
     Raises:
         InputError: git cannot tell.
     """
-    found = _git("status", "--porcelain", "-z", "--no-renames", f"--untracked-files={new}", "--", *paths)
-    if found.returncode != 0:
-        raise InputError(f"git status: {' '.join(found.stderr.decode(errors='replace').split())}")
-    return [line[3:] for line in found.stdout.decode(errors="replace").split("\0") if line]
+    status = _git("status", "--porcelain", "-z", "--no-renames", f"--untracked-files={new}", "--", *paths)
+    if status.returncode != 0:
+        raise InputError(f"git status: {' '.join(status.stderr.split())}")
+    return [entry[3:] for entry in status.stdout.split("\0") if entry]
 
 
 def changed_files(base: Revision) -> list[str]:
     """The files of the working tree that differ from those of a commit, those that git does not know yet included."""
     differing = _git("diff", "--name-only", "-z", "--no-renames", "--relative", str(base.sha)).stdout
-    return sorted({*filter(None, differing.decode(errors="replace").split("\0")), *uncommitted(".")})
+    return sorted({*filter(None, differing.split("\0")), *uncommitted(".")})
 
 
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(["git", *arguments], capture_output=True)
+        return subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace")
     except FileNotFoundError as error:
         raise InputError("git: no such program, must be installed to compare with commits") from error
