@@ -13,14 +13,6 @@ COMMIT = git rev-parse --quiet --verify --end-of-options
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 # The stages that a failed run has not got to: their results stay, of the inputs before.
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
-# The MD5 and the path of every output that dvc.lock records, here and in the last commit.
-OUTPUTS = { cat dvc.lock; git show HEAD:./dvc.lock; } 2>/dev/null | awk '/^    [a-z]*:$$/ {part = $$1} \
-  /^    - path: / {path = $$3} part == "outs:" && /^      md5: / {print $$2, path}' | sort -u
-# Those of which DVC's cache holds another file, which is named too. A program that root runs can write into it through
-# the link in the working tree, and DVC goes on taking it for what it was.
-WRITTEN_INTO = cache=$$(dvc cache dir)/files/md5; ! command -v md5sum >/dev/null || $(OUTPUTS) | \
-  while read -r md5 path; do file=$$cache/$$(echo "$$md5" | sed 's|^..|&/|'); \
-  test ! -f "$$file" || test "$$(md5sum <"$$file")" = "$$md5  -" || printf '%s %s\n' "$$path" "$$file"; done
 INSTALLED := .venv/.installed
 
 .PHONY: help install repro handwriting report test lint ci verify bench bench-scale cost-model restore lock clean
@@ -48,8 +40,6 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 repro: install  ## run the stages whose inputs changed, then show the results
 	@python -m stages.preflight
 	@$(UNLOCK)
-	@$(WRITTEN_INTO) | { ! read -r path file || { echo "make: $$path: a program has written into it, and so into DVC's \
-	cache; keep a copy of what you want of it, then \`make restore\`" >&2; exit 1; }; }
 	@dvc repro || { stale=$$($(STALE)); test -z "$$stale" || \
 	  printf 'make: missing, or still of earlier inputs, are the results of\n%s\n' "$$stale" >&2; exit 1; }
 	@echo
@@ -111,14 +101,8 @@ cost-model: install  ## seconds an epoch on 1 to 64 machines, reckoned from what
 restore:  ## bring back the results of the last commit after a failed run
 	@command -v dvc >/dev/null || $(MAKE) install
 	@$(UNLOCK)
-	@$(WRITTEN_INTO) | while read -r path file; do \
-	  if test "$$path" -ef "$$file"; then rm -f "$$path"; fi; rm -f "$$file" && printf \
-	  'removed, for a program has written into it; `dvc repro` or `dvc pull` brings it back: %s\n' "$$file"; \
-	done
 	@git checkout --quiet HEAD -- dvc.lock metrics # unlike `git restore`, it leaves what was added since
 	@dvc checkout --force --allow-missing
-	@# DVC links to what is no longer in its cache, too, where it makes symbolic links.
-	@$(OUTPUTS) | while read -r md5 path; do test -e "$$path" || rm -f "$$path"; done
 
 lock: install  ## resolve requirements*.txt anew into the two lock files
 	@uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

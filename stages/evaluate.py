@@ -1,18 +1,10 @@
-"""Stage 4, evaluate: grade the trained network on the test set, which no earlier stage decides anything by.
-
-    python -m stages.evaluate --model models/cnn.h5 --images data/prepared/x_test.npy \\
-        --labels data/prepared/y_test.npy --dataset data/prepared/dataset.json --findings data/prepared/findings.csv \\
-        --metrics metrics/test.json --errors metrics/errors.csv --classes metrics/classes.csv \\
-        --calibration metrics/calibration.csv
-"""
+"""Stage 4, evaluate: grade the trained network on the test set, which no earlier stage decides anything by."""
 
 import argparse
+import json
 from pathlib import Path
 
-from stages.network.runtime import start_tensorflow
 from stages.running import process
-from stages.running.outputs import replacing_all, write_csv, write_json
-from stages.running.params import read_params
 
 
 def main() -> None:
@@ -23,33 +15,46 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
     parser.add_argument("--dataset", type=Path, required=True, help=".json that prepare wrote, with the classes' names")
     parser.add_argument("--findings", type=Path, required=True, help=".csv that prepare wrote, with the leaked images")
+    parser.add_argument("--confidence", type=Path, required=True, help=".json that train wrote beside the model")
+    parser.add_argument("--card", type=Path, required=True, help=".json to write: what is to be known of the model")
     parser.add_argument("--metrics", type=Path, required=True, help=".json to write")
     parser.add_argument("--errors", type=Path, required=True, help=".csv to write, a line for each wrong answer")
     parser.add_argument("--classes", type=Path, required=True, help=".csv to write, a line a class")
     parser.add_argument("--calibration", type=Path, required=True, help=".csv to write, a line a range of confidence")
     args = parser.parse_args()
-    params = read_params()
-    start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
+
+    import msgspec
+
+    from stages.network.parameters import TensorFlow
+    from stages.network.runtime import start_tensorflow
+    from stages.running.outputs import replacing_all, write_csv, write_json
+    from stages.running.params import read_params
+
+    tensorflow = msgspec.convert(read_params()["tensorflow"], TensorFlow)
+    start_tensorflow(tensorflow.instruction_set, tensorflow.device)
 
     from stages.arrays.prepared import open_prepared, read_dataset
     from stages.evaluation import tables
     from stages.evaluation.grading import grade, leaked_rows
     from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
-    from stages.network.model_file import load_network
+    from stages.network.model_file import Card, load_network, md5
 
     images, labels = open_prepared(args.images, args.labels)
-    names = read_dataset(args.dataset, labels.shape[1]).classes
+    dataset = read_dataset(args.dataset)
+    unsure_below = json.loads(args.confidence.read_text(encoding="utf-8"))["unsure_below"]
+    card = Card(dataset.classes, unsure_below, dataset.centred_glyphs, md5(args.model))
     leaked = leaked_rows(args.findings, len(images))
     network = load_network(args.model, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images, watched=True)
     answers = tables.read_answers(probabilities, labels)
-    counts = tables.count_classes(answers, len(names))
+    counts = tables.count_classes(answers, len(card.classes))
     loss, _ = loss_and_accuracy(probabilities, labels)
-    written = replacing_all(args.metrics, args.errors, args.classes, args.calibration)
-    with written as (metrics, errors, classes, calibration):
+    written = replacing_all(args.card, args.metrics, args.errors, args.classes, args.calibration)
+    with written as (description, metrics, errors, classes, calibration):
+        write_json(description, msgspec.to_builtins(card))
         write_json(metrics, grade(answers, counts, loss, leaked))
-        write_csv(errors, tables.ERROR, tables.list_errors(answers, names))
-        write_csv(classes, tables.CLASS, tables.list_classes(counts, names))
+        write_csv(errors, tables.ERROR, tables.list_errors(answers, card.classes))
+        write_csv(classes, tables.CLASS, tables.list_classes(counts, card.classes))
         write_csv(calibration, tables.BIN, tables.list_bins(answers))
 
 

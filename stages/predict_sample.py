@@ -1,7 +1,6 @@
 """Stage 5, predict-sample: let the trained network tell what one sample is; by hand, any picture files.
 
     python -m stages.predict_sample --labels data/prepared/y_test.npy --model models/cnn.h5 \\
-        --confidence models/confidence.json --dataset data/prepared/dataset.json \\
         --prediction metrics/prediction.json --figure metrics/prediction.png
     python -m stages.predict_sample photo.png folder [--json]
 
@@ -13,18 +12,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from stages.network.runtime import start_tensorflow
 from stages.running import process
-from stages.running.params import choice, file_name, read_params, whole
 from stages.running.process import InputError
 from stages.running.root import in_project
 
-MODEL, DATASET = "models/cnn.h5", "data/prepared/dataset.json"
-PARAMS = {
-    "predict.input": file_name(),
-    "predict.index": whole(0, 2**63 - 1),
-    "predict.preprocessing": choice("digit", "plain"),
-}
+MODEL = "models/cnn.h5"
 
 
 def picture(text: str) -> Path:
@@ -45,15 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
     parser.add_argument("pictures", nargs="*", type=picture, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
-    model_file, dataset_file = in_project(MODEL), in_project(DATASET)
-    parser.add_argument("--model", type=Path, default=model_file, help=".h5 that train wrote")
     parser.add_argument(
-        "--confidence", type=Path, help=".json that train wrote (default: confidence.json beside --model)"
-    )
-    parser.add_argument(
-        "--dataset",
-        type=Path,
-        help=f".json that prepare wrote: class names (default: that beside --model, or {DATASET})",
+        "--model", type=Path, default=in_project(MODEL), help=".h5 that train wrote; what is known of it lies in .json"
     )
     stage = parser.add_argument_group("as a stage, without pictures")
     stage.add_argument("--labels", type=Path, help=".npy, the one-hot labels of the test images")
@@ -63,41 +48,40 @@ def main() -> None:
     as_stage = [args.labels, args.prediction, args.figure]
     if any(as_stage) if args.pictures else None in as_stage:
         parser.error("give either pictures, or all of --labels, --prediction and --figure")
-    params = read_params()
-    start_tensorflow(params["tensorflow.instruction_set"], params["tensorflow.device"])
 
-    from stages.arrays.prepared import read_dataset
-    from stages.network.model_file import load_network, read_unsure_below
+    from msgspec import convert
+
+    from stages.network.parameters import TensorFlow
+    from stages.network.runtime import start_tensorflow
+    from stages.pictures.parameters import Predict
+    from stages.running.params import read_params
+
+    params = read_params()
+    predict, tensorflow = convert(params["predict"], Predict), convert(params["tensorflow"], TensorFlow)
+    start_tensorflow(tensorflow.instruction_set, tensorflow.device)
+
+    from stages.network.model_file import load_network, read_card
     from stages.pictures.figure import draw_prediction
     from stages.pictures.prediction import Predictor, predict_pictures
-    from stages.pictures.provenance import check_same_data
     from stages.pictures.sample import read_sample
     from stages.running.outputs import replacing_all, write_json
 
-    source, index = Path(params["predict.input"]), params["predict.index"]
-    preprocessing = params["predict.preprocessing"]
-    beside = args.model.parent / dataset_file.name
-    described_by = args.dataset or (beside if beside.exists() else dataset_file)
-    if args.pictures and (args.model, described_by) == (model_file, dataset_file):
-        check_same_data(MODEL, DATASET)
-    dataset = read_dataset(described_by)
-    finds_digits = preprocessing == "digit" and (bool(args.pictures) or source.suffix != ".npy")
-    if finds_digits and not dataset.centred_glyphs:
+    network = load_network(args.model)
+    card = read_card(args.model, network.output_shape[1])
+    source = Path(predict.input)
+    finds_digits = predict.preprocessing == "digit" and (bool(args.pictures) or source.suffix != ".npy")
+    if finds_digits and not card.centred_glyphs:
         raise InputError(
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"
         )
-    views = "all_views" if finds_digits else "one_view"
-    confidence = args.confidence or args.model.parent / "confidence.json"
-    network = load_network(args.model, classes=len(dataset.classes))
-    predictor = Predictor(network, dataset, read_unsure_below(confidence, views), views)
+    predictor = Predictor(network, card, "all_views" if finds_digits else "one_view")
     if args.pictures:
-        all_read = predict_pictures(predictor, args.pictures, preprocessing, args.json)
+        all_read = predict_pictures(predictor, args.pictures, predict.preprocessing, args.json)
         sys.exit(0 if all_read else 1)
-    layout = dataset.image_data_format
-    sample = read_sample(source, args.labels, index, predictor.field_shape, layout, preprocessing)
+    sample = read_sample(source, args.labels, predict.index, predictor.field_shape, predict.preprocessing)
     prediction = predictor.predict(sample)
-    label = None if sample.label is None else dataset.classes[sample.label]
+    label = None if sample.label is None else card.classes[sample.label]
     print(f"Predict: {prediction['predicted']}")
     if label is not None:
         print(f"Label: {label}")
@@ -108,7 +92,7 @@ def main() -> None:
     origin = {"input": source.name, "index": sample.index, "label": label}
     with replacing_all(args.prediction, args.figure) as (written, figure):
         write_json(written, {**origin, **prediction, "note": sample.note})
-        draw_prediction(figure, sample, prediction, dataset.classes)
+        draw_prediction(figure, sample, prediction, card.classes)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""Stage 2, prepare: look at the four raw arrays, bring images to [0, 1] and labels to one-hot.
-
-    python -m stages.prepare --raw data/raw --prepared data/prepared \\
-        --look metrics/data.json --sheet metrics/data.png
-"""
+"""Stage 2, prepare: look at the four raw arrays, bring images to [0, 1] and labels to one-hot."""
 
 import argparse
 import sys
@@ -11,17 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.running import process
-from stages.running.params import between, boolean, choice, list_of, optional, read_params, text, whole
 from stages.running.process import InputError
-
-PARAMS = {
-    "prepare.raw_image_data_format": choice("channels_last", "channels_first"),
-    "prepare.image_data_format": choice("channels_last", "channels_first"),
-    "prepare.scale": optional(between(1e-30, 1e30)),  # far from where float32 ends
-    "prepare.classes": optional(whole(2, 100_000)),
-    "prepare.class_names": optional(list_of(text())),
-    "prepare.strict": boolean(),
-}
 
 
 def main() -> None:
@@ -32,37 +18,43 @@ def main() -> None:
     parser.add_argument("--look", type=Path, required=True, help=".json to write: what there is to know of the data")
     parser.add_argument("--sheet", type=Path, required=True, help=".png to write: samples of each class")
     args = parser.parse_args()
-    params = read_params()
 
-    from stages.arrays.prepared import Dataset
+    from msgspec import convert
+
+    from stages.arrays.prepared import MOST_CHANNELS, Dataset
     from stages.dataset.contact_sheet import draw_contact_sheet
+    from stages.dataset.files import open_sets, write_prepared
     from stages.dataset.findings import COLUMNS
-    from stages.dataset.glyphs import centred_glyphs
     from stages.dataset.labels import class_names, class_numbers, one_hot
-    from stages.dataset.look import look_at
-    from stages.dataset.raw import open_sets
+    from stages.dataset.look import centred_glyphs, look_at
+    from stages.dataset.parameters import Prepare
     from stages.dataset.scaling import largest_pixel, normalize, white_level
-    from stages.dataset.writing import write_prepared
     from stages.running.outputs import replacing_all, write_csv, write_json
+    from stages.running.params import read_params
 
-    sets = open_sets(args.raw, params["prepare.raw_image_data_format"])
-    classes = class_names(
-        {each.y: each.labels for each in sets.values()}, params["prepare.classes"], params["prepare.class_names"]
-    )
-    white = white_level({each.x: largest_pixel(each.images, each.x) for each in sets.values()}, params["prepare.scale"])
+    prepare = convert(read_params()["prepare"], Prepare)
+    sets = open_sets(args.raw, prepare.raw_image_data_format)
+    classes = class_names({each.y: each.labels for each in sets.values()}, prepare.classes, prepare.class_names)
+    white = white_level({each.x: largest_pixel(each.images, each.x) for each in sets.values()}, prepare.scale)
     images = {name: each.images for name, each in sets.items()}
+    if prepare.image_data_format == "channels_first" and (columns := images["train"].shape[2]) <= MOST_CHANNELS:
+        raise InputError(
+            f"params.yaml: prepare.image_data_format = channels_first: images of {columns} columns would be taken for "
+            "others with as many channels; must be channels_last"
+        )
     labels = {name: class_numbers(each.labels, each.y, classes) for name, each in sets.items()}
 
-    look = look_at(images, labels, classes, args.prepared)
-    if look.warnings and params["prepare.strict"]:
+    look = look_at(images, labels, classes)
+    if look.warnings and prepare.strict:
         raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
     for warning in look.warnings + look.notes:
         print(f"warning: {warning}", file=sys.stderr)
-    dataset = Dataset(params["prepare.image_data_format"], classes, centred_glyphs(images["train"]))
-    to_images = partial(normalize, white=white, image_data_format=dataset.image_data_format)
+    dataset = Dataset(classes, centred_glyphs(images["train"]))
+    to_images = partial(normalize, white=white, image_data_format=prepare.image_data_format)
     to_labels = partial(one_hot, classes=len(classes))
     names = ["findings.csv", "dataset.json", "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"]
     outputs = [args.look, args.sheet, *(args.prepared / name for name in names)]
+    args.prepared.mkdir(parents=True, exist_ok=True)
     with replacing_all(*outputs) as (metrics, sheet, findings, description, *arrays):
         write_json(metrics, look.metrics)
         write_csv(findings, COLUMNS, look.findings)

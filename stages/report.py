@@ -1,17 +1,9 @@
-"""Stage 6, report: draw what train and evaluate have written down.
-
-    python -m stages.report --history metrics/history.csv --metrics metrics/test.json \\
-        --errors metrics/errors.csv --classes metrics/classes.csv --calibration metrics/calibration.csv \\
-        --images data/prepared/x_test.npy --dataset data/prepared/dataset.json \\
-        --curves metrics/curves.png --confusion metrics/confusion.png --recall metrics/recall.png \\
-        --reliability metrics/reliability.png --gallery metrics/errors.png
-"""
+"""Stage 6, report: draw what train and evaluate have written down."""
 
 import argparse
 from pathlib import Path
 
 from stages.running import process
-from stages.running.params import read_params
 from stages.running.process import InputError
 
 
@@ -24,7 +16,6 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, required=True, help=".csv that evaluate wrote, of the classes")
     parser.add_argument("--calibration", type=Path, required=True, help=".csv that evaluate wrote, of the confidence")
     parser.add_argument("--images", type=Path, required=True, help=".npy, the prepared test images")
-    parser.add_argument("--dataset", type=Path, required=True, help=".json that prepare wrote")
     drawn = parser.add_argument_group("to draw, .png")
     drawn.add_argument("--curves", type=Path, required=True, help="loss and accuracy, epoch by epoch")
     drawn.add_argument("--confusion", type=Path, required=True, help="what is taken for what")
@@ -32,9 +23,8 @@ def main() -> None:
     drawn.add_argument("--reliability", type=Path, required=True, help="whether answers are as right as they are sure")
     drawn.add_argument("--gallery", type=Path, required=True, help="the most confident wrong answers")
     args = parser.parse_args()
-    read_params()
 
-    from stages.arrays.prepared import channels_last, open_prepared_images, read_dataset
+    from stages.arrays.prepared import channels_last, open_prepared_images
     from stages.figures import tables
     from stages.figures.confusion import draw_confusion
     from stages.figures.curves import draw_curves
@@ -42,7 +32,9 @@ def main() -> None:
     from stages.figures.recall import draw_recall
     from stages.figures.reliability import draw_reliability
     from stages.running.outputs import replacing_all
+    from stages.running.params import read_params
 
+    read_params()
     history = tables.read_table(args.history, tables.HISTORY)
     errors = tables.read_table(args.errors, tables.ERRORS)
     classes = tables.read_table(args.classes, tables.CLASSES)
@@ -52,8 +44,7 @@ def main() -> None:
     images = open_prepared_images(args.images)
     if any(row["index"] >= len(images) for row in shown):
         raise InputError(f"{args.errors}: names test images beyond the {len(images):,} of {args.images}")
-    layout = read_dataset(args.dataset).image_data_format
-    pictures = [channels_last(images[row["index"] : row["index"] + 1], layout)[0] for row in shown]
+    pictures = [channels_last(images[row["index"] : row["index"] + 1])[0] for row in shown]
     title = f"the {len(shown)} most confident of {len(errors):,} wrong answers" if errors else "no wrong answer"
     drawn_to = args.curves, args.confusion, args.recall, args.reliability, args.gallery
     with replacing_all(*drawn_to) as (curves, confusion, recall, reliability, gallery):

@@ -116,22 +116,22 @@ def our_epochs(instruction_set: str) -> None:
     """The process behind `Epochs`: our training, the default recipe."""
     import stages  # noqa: F401  (pins the environment)
     from stages.network.runtime import start_tensorflow
-    from stages.running.params import PARAMS_FILE, Params, flatten, load
+    from stages.running.params import PARAMS_FILE, load
 
     start_tensorflow(instruction_set, "cpu")
 
+    from msgspec import convert
+
     from stages.arrays.prepared import open_prepared
     from stages.network.architecture import build_network
-    from stages.training.augmentation import Augmentation
+    from stages.network.parameters import Model
     from stages.training.loop import Training
+    from stages.training.parameters import Train
 
     images, labels = open_prepared(*map(Path, PREPARED))
-    params = Params(flatten(load(PARAMS_FILE)))
-    model = {key.removeprefix("model."): params[key] for key in params if key.startswith("model.")}
-    train = load(PARAMS_FILE)["train"]
-    train.pop("epochs")
-    train["augmentation"] = Augmentation(**train["augmentation"])
-    training = Training(build_network(images.shape[1:], "channels_last", 10, **model), images, labels, **train)
+    params = load(PARAMS_FILE)
+    network = build_network(images.shape[1:], 10, convert(params["model"], Model))
+    training = Training(network, images, labels, convert(params["train"], Train))
     for epoch, _ in enumerate(sys.stdin, 1):
         start = time.perf_counter()
         training.run_epoch(epoch)

@@ -60,12 +60,27 @@ def params_declared(stage: str) -> set[str]:
 
 
 def params_in_code(module: str) -> set[str]:
-    """The keys that a stage's module looks up: `params["section.key"]`."""
+    """The keys that a stage's module takes: of whole sections, as in `convert(params["train"], Train)`, or one."""
     tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
+    names = {".".join(subscripts(node)) for node in ast.walk(tree) if isinstance(node, ast.Subscript)} - {""}
+    keys = flatten(load(ROOT / "params.yaml"))
     return {
-        str(node.slice.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Constant)
-        and ast.unparse(node.value) == "params"
+        key
+        for key in keys
+        if key in names or (key.partition(".")[0] in names and not any(f"{key.partition('.')[0]}." in n for n in names))
     }
+
+
+def subscripts(node: ast.expr) -> list[str]:
+    """The keys of nested look-ups in the parameters, the first one first; none if it is something else's."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        inner = subscripts(node.value)
+        if inner or ast.unparse(node.value) == "params" or ast.unparse(node.value).startswith("read_params("):
+            return [*inner, str(node.slice.value)]
+    return []
+
+
+def attributes_read(module: str) -> set[str]:
+    """The names of all attributes that a module, and what it imports, accesses."""
+    trees = (ast.parse((ROOT / file).read_text()) for file in imported_files(module))
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

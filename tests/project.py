@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import getitem
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.running.params import flatten, load, parse
+from stages.running.params import Section, flatten, load, parse
 
 ROOT = Path(__file__).parent.parent
+AnySection = TypeVar("AnySection", bound=Section)
 
 # The recipe that tests know the results of, whatever a project's params.yaml has become.
 RECIPE = """
@@ -126,6 +128,11 @@ def set_params(path: Path, values: dict[str, Any]) -> None:
         *sections, name = key.split(".")
         reduce(getitem, sections, params)[name] = value
     editor.dump(params, path)
+
+
+def section(kind: type[AnySection], **changed: Any) -> AnySection:
+    """A section of RECIPE, with other values for some keys."""
+    return msgspec.convert({**parse(RECIPE, "RECIPE")[kind.__name__.lower()], **changed}, kind)
 
 
 def recipe() -> dict[str, Any]:

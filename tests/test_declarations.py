@@ -14,6 +14,7 @@ import pytest
 
 from stages.running.params import flatten, load
 from tests.declarations import (
+    attributes_read,
     code_dependencies,
     folder_of,
     imported_files,
@@ -82,14 +83,17 @@ def test_every_file_of_the_code_is_of_some_stage_but_for_what_people_engines_and
     declared = {dependency for stage in STAGES for dependency in code_dependencies(stage)}
     files = {str(path.relative_to(ROOT)) for path in (ROOT / "stages").rglob("*.py")}
     assert {folder_of(file) for file in files} - declared == {
-        *("stages/preflight.py", "stages/share.py"),
+        *("stages/preflight.py", "stages/checks", "stages/share.py"),
         *("stages/compare.py", "stages/gate.py", "stages/report_page.py", "stages/comparison"),
     }
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_parameters_that_a_stage_looks_up_are_exactly_those_it_declares(stage: str) -> None:
-    assert params_declared(stage) == params_in_code(module_of(stage))
+    """Each section is a class: a field that nothing reads would rerun the stage for nothing."""
+    keys = params_in_code(module_of(stage))
+    assert params_declared(stage) == keys
+    assert {key.rpartition(".")[2] for key in keys} <= attributes_read(module_of(stage)) | {"image_data_format"}
 
 
 def test_every_parameter_reaches_a_stage_or_the_gate() -> None:
@@ -118,6 +122,7 @@ def test_no_stage_before_evaluate_sees_the_prepared_test_set() -> None:
     assert seers <= {"evaluate", "predict-sample", "report"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to watch a run")
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_files_that_a_run_opens_are_exactly_those_that_the_stage_declares(project: Project, stage: str) -> None:

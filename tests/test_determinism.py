@@ -107,6 +107,7 @@ def expected(project: Project) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interop", [pytest.param(1, marks=pytest.mark.slow), 16])
 def test_any_number_of_inter_op_threads_gives_the_same_model(project: Project, interop: int) -> None:
     assert train(project, interop) == expected(project)
@@ -140,6 +141,7 @@ def test_another_user_place_and_hostile_settings_on_one_core_give_the_same_bytes
     assert "environment: ignoring" in run.stderr and "KERAS_MAX_EPOCHS" in run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["evaluate", "predict-sample"])
 def test_every_stage_that_computes_with_tensorflow_has_one_intra_op_thread(project: Project, stage: str) -> None:
     from tests.declarations import stages

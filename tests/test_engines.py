@@ -43,6 +43,7 @@ def test_without_tf_config_it_says_so(project: Project) -> None:
     assert our_lines(run.stderr) == [said]
 
 
+@pytest.mark.slow
 def test_of_one_process_it_is_dvc_repro_also_where_no_environment_is_activated(project: Project) -> None:
     project.append("params.yaml", "# changed\n")
     project.set_param("train.epochs", 1)

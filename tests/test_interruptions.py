@@ -125,6 +125,7 @@ def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project
     assert dvc.returncode != 0
 
 
+@pytest.mark.slow
 def test_a_training_started_by_hand_outlives_the_shell_that_started_it(project: Project) -> None:
     arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model m.h5"
     arguments += " --confidence c.json --metrics m.json --history h.csv"

@@ -21,6 +21,7 @@ def test_a_wrong_data_source_is_said_before_dvc_removes_anything_and_predictions
     assert by_hand.returncode == 0, by_hand.stderr
 
 
+@pytest.mark.slow
 def test_a_failed_run_ends_with_the_stages_whose_results_are_not_of_its_inputs(project: Project) -> None:
     stages = ["ingest", "prepare", "train", "evaluate", "predict-sample", "report"]
     project.set_param("data.source", "README.md")

@@ -3,7 +3,8 @@
 import json
 import re
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from stages import predict_sample
 from stages.pictures.figure import draw_prediction, side_by_side
 from stages.pictures.prediction import describe, in_words
 from stages.pictures.sample import Box, Sample
-from tests.project import Project
-from tests.test_process import our_lines
+from stages.running.params import parse
+from stages.running.process import InputError
+from tests.project import RECIPE, Project
 
 FIELD = np.full((1, 28, 28), 0.5, np.float32)
 
@@ -40,29 +43,48 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+Predict = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def predict(reproduced: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Predict:
+    """Predicting by hand with the reproduced project's model, in this process: its exit status, stdout and stderr."""
+    monkeypatch.setattr("stages.running.params.read_params", lambda: parse(RECIPE, "RECIPE"))
+
+    def run(*arguments: Path | str) -> tuple[int, str, str]:
+        words = [str(argument) for argument in arguments]
+        model = [] if "--model" in words else ["--model", str(reproduced.root / "models/cnn.h5")]
+        monkeypatch.setattr(sys, "argv", ["predict_sample", *model, *words])
+        status = 0
+        try:
+            predict_sample.main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        except InputError as error:
+            status = 1
+            print(error, file=sys.stderr)
+        return status, *capsys.readouterr()
+
+    return run
+
+
 def test_a_line_a_picture_for_files_and_folders_and_bad_ones_named_at_the_end_with_a_failure(
-    project: Project, pictures: Path
+    predict: Predict, pictures: Path
 ) -> None:
     broken = pictures / "broken.gif"
     broken.write_bytes(b"GIF89a no more")
     (pictures / "drawing.svg").write_text("<svg/>")
     (pictures / "notes.txt").write_text("no picture, and not told of")
+    draw_digit(pictures / "z\nb\x1b[31m.png")
     (pictures.parent / "empty").mkdir()
-    run = project.run(
-        "python",
-        "-m",
-        "stages.predict_sample",
-        str(pictures.parent / "empty"),
-        str(pictures),
-        str(pictures / "none.png"),
-    )
-    assert run.returncode == 1 and "Traceback" not in run.stderr
-    lines = run.stdout.splitlines()
+    status, out, err = predict(pictures.parent / "empty", pictures, pictures / "none.png")
+    assert status == 1
+    lines = out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
-        str(pictures / name) for name in ("blank.png", "more/white on black.jpg", "seven.png")
+        f"{pictures}/{name}" for name in ("blank.png", "more/white on black.jpg", "seven.png", r"z\nb\x1b[31m.png")
     ]
     assert lines[0].endswith("? - no digit found")
-    errors = [line for line in run.stderr.splitlines() if line.startswith("predict_sample: ")]
+    errors = err.splitlines()
     assert len(errors) == 4
     assert errors[0] == f"predict_sample: {pictures.parent / 'empty'}: no picture in this folder"
     assert errors[1].startswith(f"predict_sample: {broken}: ")
@@ -70,10 +92,10 @@ def test_a_line_a_picture_for_files_and_folders_and_bad_ones_named_at_the_end_wi
     assert errors[3] == f"predict_sample: {pictures / 'none.png'}: no such file"
 
 
-def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(project: Project, pictures: Path) -> None:
-    run = project.run("python", "-m", "stages.predict_sample", "--json", str(pictures))
-    assert run.returncode == 0, run.stderr
-    blank, light, dark = (json.loads(line) for line in run.stdout.splitlines())
+def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(predict: Predict, pictures: Path) -> None:
+    status, out, _ = predict("--json", pictures)
+    assert status == 0
+    blank, light, dark = (json.loads(line) for line in out.splitlines())
     assert blank["predicted"] is None and blank["warning"] == "no digit found"
     assert dark.keys() == {"picture", "predicted", "probability", "probabilities", "warning", "note"}
     assert dark["probability"] == max(dark["probabilities"]) and len(dark["probabilities"]) == 10
@@ -81,53 +103,38 @@ def test_json_gives_an_object_a_line_and_both_polarities_are_the_same_digit(proj
     assert np.allclose(light["probabilities"], dark["probabilities"], atol=0.1)
 
 
-def test_what_is_unsure_of_a_picture_by_all_views_and_of_a_test_image_by_one_comes_with_the_model(
-    project: Project, pictures: Path
+def test_what_is_known_of_a_model_lies_beside_it_and_is_of_no_other_model(
+    predict: Predict, reproduced: Project, pictures: Path, tmp_path: Path
 ) -> None:
-    others = project.root / "others"
-    others.mkdir()
-    shutil.copy(project.root / "models/cnn.h5", others)
-    (others / "confidence.json").write_text('{"unsure_below": {"one_view": 0, "all_views": 1}}')
-    predict = ("python", "-m", "stages.predict_sample", "--model", "others/cnn.h5")
-    run = project.run(*predict, str(pictures / "seven.png"))
-    assert run.returncode == 0 and run.stdout.endswith("the network is unsure\n"), run.stderr
-    outputs = ("--prediction", "others/p.json", "--figure", "others/p.png")
-    run = project.run(*predict, "--labels", "data/prepared/y_test.npy", *outputs)
-    assert run.returncode == 0 and "Predict: " in run.stdout and "Warning" not in run.stdout, run.stderr
+    model, card = tmp_path / "mine.h5", json.loads((reproduced.root / "models/cnn.json").read_text())
+    shutil.copy(reproduced.root / "models/cnn.h5", model)
+    status, out, err = predict("--model", model, pictures / "seven.png")
+    assert status == 0 and re.search(r": [0-9] \([0-9.]+ %\)$", out)
+    assert err == f"note: {tmp_path}/mine.json: no such file: classes are numbers, no answer is said to be unsure\n"
+    changes = {"classes": list("klmnopqrst"), "unsure_below": {"one_view": 0, "all_views": 1}}
+    (tmp_path / "mine.json").write_text(json.dumps(card | changes))
+    status, out, err = predict("--model", model, pictures / "seven.png")
+    assert status == 0 and re.search(r": [k-t] \(.*\) - the network is unsure$", out) and not err
+    for wrong, problem in (
+        (card | {"model": "0" * 32}, f"of another model than {model}; `dvc repro` writes it anew"),
+        (card | {"classes": [0, 1]}, f"names 2 classes, but {model} has 10"),
+        (card | {"unsure_below": 0.5}, "must be what evaluate wrote of a model: Expected `object`, got `float`"),
+    ):
+        (tmp_path / "mine.json").write_text(json.dumps(wrong))
+        status, out, err = predict("--model", model, pictures / "seven.png")
+        assert status == 1 and err.startswith(f"{tmp_path}/mine.json: {problem}") and not out
 
 
-def test_the_model_answers_with_new_names_of_its_classes_but_not_with_those_of_other_data(
-    project: Project, pictures: Path
-) -> None:
-    predict = ("python", "-m", "stages.predict_sample", str(pictures / "seven.png"))
-    project.set_param("prepare.class_names", list("abcdefghij"))
-    assert project.run("dvc", "repro", "prepare").returncode == 0
-    run = project.run(*predict)
-    assert run.returncode == 0 and re.search(r": [a-j] \(", run.stdout), run.stderr
-    data = dict(np.load(project.root / "data/small.npz"))
-    data["y_train"] = 9 - data["y_train"]
-    np.savez(project.root / "data/small.npz", allow_pickle=False, **data)
-    assert project.run("dvc", "repro", "prepare").returncode == 0
-    run = project.run(*predict)
-    assert run.returncode == 1 and run.stdout == ""
-    assert our_lines(run.stderr) == [
-        "predict_sample: data/prepared/dataset.json: of other data than models/cnn.h5 was trained on; `dvc repro` "
-        "trains it anew"
-    ]
-    (project.root / "dvc.lock").unlink()
-    assert project.run(*predict).returncode == 0
-
-
-def test_names_of_classes_and_what_is_unsure_lie_beside_a_model_that_was_kept(project: Project, pictures: Path) -> None:
-    kept = project.root / "kept"
-    kept.mkdir()
-    for file in ("models/cnn.h5", "models/confidence.json", "data/prepared/dataset.json"):
-        shutil.copy(project.root / file, kept)
-    dataset = json.loads((kept / "dataset.json").read_text())
-    (kept / "dataset.json").chmod(0o644)
-    (kept / "dataset.json").write_text(json.dumps({**dataset, "classes": list("klmnopqrst")}))
-    run = project.run("python", "-m", "stages.predict_sample", "--model", "kept/cnn.h5", str(pictures / "seven.png"))
-    assert run.returncode == 0 and re.search(r": [k-t] \(", run.stdout), run.stderr
+def test_what_cannot_be_predicted_is_one_line(predict: Predict) -> None:
+    for arguments, line in (
+        (["a.png", "--model", "e\nf.h5"], r"e\nf.h5: no such file; `dvc repro` trains models/cnn.h5"),
+        (["a.png", "--model", "."], ".: is not a file; `dvc repro` trains models/cnn.h5"),
+    ):
+        assert predict(*arguments) == (1, "", f"{line}\n")
+    status, _, err = predict("a.png", "--figure", "b.png")
+    assert status == 2 and "give either pictures, or all of" in err
+    for name, problem in (("", "an empty name was given"), ("https://a/b.png", "https://a/b.png: is an address; must")):
+        assert predict(name)[2].startswith(problem)
 
 
 @pytest.mark.slow
@@ -149,6 +156,7 @@ def test_a_picture_as_the_input_is_a_dependency_whose_change_reruns_predict_samp
     assert wide > 1000  # the steps side by side
 
 
+@pytest.mark.slow
 def test_a_number_as_the_input_is_told_and_drawn_digit_by_digit(project: Project, pictures: Path) -> None:
     with Image.open(pictures / "seven.png") as seven:
         number = Image.new("L", (400, 200), 255)
@@ -186,42 +194,13 @@ def test_it_works_from_any_folder_with_the_pictures_of_that_folder(project: Proj
     assert refused.returncode == 1 and "preflight: params.yaml: surplus = 1: unknown key" in refused.stderr
 
 
-def test_control_characters_in_a_name_are_escaped_lest_they_break_the_line_or_colour_the_terminal(
-    project: Project, pictures: Path
-) -> None:
-    draw_digit(pictures / "a\nb\x1b[31m.png")
-    (pictures / "c\nd.png").write_bytes(b"")
-    run = project.run("python", "-m", "stages.predict_sample", str(pictures))
-    assert run.stdout.splitlines()[0].startswith(f"{pictures}/a\\nb\\x1b[31m.png: ") and run.stdout.count("\n") == 4
-    assert run.stderr.splitlines()[-1].startswith(f"predict_sample: {pictures}/c\\nd.png: not a picture")
-    for option in ("--model", "--confidence"):
-        run = project.run("python", "-m", "stages.predict_sample", "a.png", option, "e\nf")
-        assert run.stderr.splitlines()[-1].startswith("predict_sample: e\\nf: no such file")
-    (project.root / "data/small.npz").rename(project.root / "data/g\nh.npz")
-    project.set_param("data.source", "data/g\nh.npz")
-    run = project.run("python", "-m", "stages.ingest", "--raw", "raw")
-    assert run.returncode == 0 and run.stdout.startswith("data/g\\nh.npz: ") and run.stdout.count("\n") == 1
-
-
-def test_an_empty_name_or_an_address_is_refused_and_not_taken_for_a_path(project: Project) -> None:
-    run = project.run("python", "-m", "stages.predict_sample", "")
-    assert run.returncode == 1 and run.stdout == ""
-    line = "predict_sample: an empty name was given; must be a picture file or a folder of them"
-    assert [ours for ours in run.stderr.splitlines() if not ours.startswith("environment: ")] == [line]
-    run = project.run("python", "-m", "stages.predict_sample", "https://a/b.png")
-    assert run.stderr.endswith("https://a/b.png: is an address; must be a file or folder on this machine\n")
-
-
-def test_pictures_and_the_options_of_the_stage_do_not_go_together(project: Project) -> None:
-    run = project.run("python", "-m", "stages.predict_sample", "a.png", "--figure", "b.png")
-    assert run.returncode == 2 and "give either pictures, or all of" in run.stderr
-
-
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_bug(project: Project, pictures: Path) -> None:
     run = project.run("bash", "-c", f"python -m stages.predict_sample '{pictures}' '{pictures}' | head -0")
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_a_sample_that_is_not_there_is_one_clear_line(project: Project) -> None:
     project.set_param("predict.index", 200)
     run = project.run("dvc", "repro")

@@ -117,9 +117,10 @@ def test_training_does_not_begin_where_what_it_gives_cannot_be_written(project: 
         assert our_lines(ended.stderr) == [f"train: {small_disk}: cannot be written; must be, for {path}"]
 
 
+@pytest.mark.slow
 def test_a_network_larger_than_memory_is_a_line_that_names_the_parameters(project: Project) -> None:
-    larger = "import keras\n\n\ndef build_network(*_, **__):\n    keras.layers.Dense(2**22).build((1, 2**22))\n"
-    (project.root / "stages/network/architecture.py").write_text(larger)
+    larger = "\n\ndef build_network(*_):\n    keras.layers.Dense(2**22).build((1, 2**22))\n"
+    project.append("stages/network/architecture.py", larger)
     ended = project.run(
         "python",
         "-m",
@@ -166,27 +167,30 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("stage", "arguments", "message"),
     [
-        ("ingest", "--raw raw", "nowhere.npz: no such file or folder (data.source in params.yaml)"),
-        ("prepare", "--raw nowhere --prepared p --look l.json --sheet s.png", "nowhere/x_train.npy: no such file"),
+        ("ingest", "--raw raw", "params.yaml: data.source = 'nowhere.npz': no such file or folder"),
+        (
+            "prepare",
+            "--raw nowhere --prepared p --look l.json --sheet s.png",
+            "nowhere/x_train.npy: no such file; `dvc repro` makes it",
+        ),
         (
             "train",
             "--images x.npy --labels y.npy --model m.h5 --confidence c --metrics m.json --history h.csv",
-            "x.npy: no such file",
+            "x.npy: no such file; `dvc repro` makes it",
         ),
         (
             "evaluate",
             "--model m --images x --labels y --dataset d --findings f "
-            "--metrics m.json --errors e.csv --classes c.csv --calibration b.csv",
-            "x: no such file",
+            "--metrics m.json --errors e.csv --classes c.csv --calibration b.csv --confidence c --card k",
+            "x: no such file; `dvc repro` makes it",
         ),
         (
             "report",
-            "--history h --metrics m --errors e --classes c --calibration b --images i --dataset d "
+            "--history h --metrics m --errors e --classes c --calibration b --images i "
             "--curves c.png --confusion f.png --recall r.png --reliability b.png --gallery g.png",
             "h: no such file; `dvc repro` makes it",
         ),
         ("predict_sample", "a.png --model nowhere.h5", "nowhere.h5: no such file; `dvc repro` trains models/cnn.h5"),
-        ("predict_sample", "a.png --model .", ".: is not a file; `dvc repro` trains models/cnn.h5"),
     ],
 )
 def test_every_stage_ends_bad_input_with_one_line_and_writes_nothing(
@@ -195,7 +199,8 @@ def test_every_stage_ends_bad_input_with_one_line_and_writes_nothing(
     project.set_param("data.source", "nowhere.npz")
     before = sorted(project.root.rglob("*"))
     ended = project.run("python", "-B", "-m", f"stages.{stage}", *arguments.split())
-    assert ended.returncode == 1 and our_lines(ended.stderr) == [f"{stage}: {message}"]
+    program = "preflight" if stage == "ingest" else stage
+    assert ended.returncode == 1 and our_lines(ended.stderr) == [f"{program}: {message}"]
     assert sorted(path for path in project.root.rglob("*") if "__pycache__" not in path.parts) == [
         path for path in before if "__pycache__" not in path.parts
     ]
@@ -213,7 +218,7 @@ def test_a_python_without_the_locked_packages_is_one_line_that_says_what_to_do(
         *["--model", "m", "--confidence", "c", "--metrics", "t", "--history", "h"],
     )
     (line,) = our_lines(ended.stderr)
-    assert ended.returncode == 1 and line.startswith("preflight: requirements.lock: the packages of ")
+    assert ended.returncode == 1 and line.startswith("train: ") and "has no package" in line
     assert "run `make install`" in line
 
 

@@ -68,7 +68,7 @@ def f1_scores(counts: Counts) -> NDArray[np.float64]:
     return np.divide(2 * counts.hits, occurs, out=np.full(len(occurs), np.nan), where=occurs > 0)
 
 
-def list_classes(counts: Counts, classes: Sequence[int] | Sequence[str]) -> Iterator[dict[str, Any]]:
+def list_classes(counts: Counts, classes: Sequence[int | str]) -> Iterator[dict[str, Any]]:
     """For each class a row of CLASS: recall with its 95 % interval, support the number of its images.
 
     What would be a share of no images is None.
@@ -87,7 +87,7 @@ def list_classes(counts: Counts, classes: Sequence[int] | Sequence[str]) -> Iter
         }
 
 
-def list_errors(answers: Answers, classes: Sequence[int] | Sequence[str]) -> Iterator[dict[str, Any]]:
+def list_errors(answers: Answers, classes: Sequence[int | str]) -> Iterator[dict[str, Any]]:
     """For each image that is predicted wrong a row of ERROR: the probability is the one given to the wrong answer."""
     for index in np.flatnonzero(~answers.correct).tolist():
         actual, predicted, confidence = (each[index].item() for each in answers)

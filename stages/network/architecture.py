@@ -1,13 +1,13 @@
 """The classic Keras CNN with two convolutions, as a stock Sequential that anyone can load; and what trains it."""
 
 import sys
-from collections.abc import Sequence
 
 import keras
 
-LOSS = (
-    "categorical_crossentropy"  # Keras' name of what training lowers: of one-hot labels and probabilities, a row each
-)
+from stages.arrays.prepared import is_channels_first
+from stages.network.parameters import Model
+
+LOSS = "categorical_crossentropy"  # Keras' name of what training lowers, of one-hot labels and probabilities
 
 
 def build_optimizer(learning_rate: float) -> keras.optimizers.Optimizer:
@@ -20,17 +20,10 @@ def build_optimizer(learning_rate: float) -> keras.optimizers.Optimizer:
 
 def build_network(
     input_shape: tuple[int, int, int],
-    image_data_format: str,
     classes: int,
-    *,
-    filters: Sequence[int],
-    kernel_size: int,
-    pool_size: int,
-    conv_dropout: float,
-    dense_units: int,
-    dense_dropout: float,
+    model: Model,
 ) -> keras.Sequential:
-    """Build the CNN: per entry of `filters` a convolution (relu) and a max-pooling, dropout, a dense layer, softmax.
+    """Build the CNN: for each of `model.filters` a convolution (relu) and a max-pooling, dropout, two dense layers.
 
     Channels-first input enters through a `Permute`, so that it trains on CPUs whose convolutions are channels-last
     only, and to the same weights.
@@ -46,26 +39,27 @@ def build_network(
     """
     layers = keras.layers
     network = keras.Sequential([layers.Input(input_shape, name="image")], name="cnn")
-    if image_data_format == "channels_first":
+    channels_first = is_channels_first(input_shape)
+    if channels_first:
         network.add(layers.Permute((2, 3, 1), name="channels_last"))
-    size = min(input_shape[:2] if image_data_format == "channels_last" else input_shape[1:])
-    for number, units in enumerate(filters, 1):
-        fits = size >= kernel_size + pool_size - 1
+    size = min(input_shape[1:] if channels_first else input_shape[:2])
+    for number, units in enumerate(model.filters, 1):
+        fits = size >= model.kernel_size + model.pool_size - 1
         padding = "valid" if fits else "same"
-        network.add(layers.Conv2D(units, kernel_size, padding=padding, activation="relu", name=f"conv_{number}"))
+        network.add(layers.Conv2D(units, model.kernel_size, padding=padding, activation="relu", name=f"conv_{number}"))
         if fits:
-            network.add(layers.MaxPooling2D(pool_size, name=f"pool_{number}"))
-            size = (size - kernel_size + 1) // pool_size
+            network.add(layers.MaxPooling2D(model.pool_size, name=f"pool_{number}"))
+            size = (size - model.kernel_size + 1) // model.pool_size
         else:
             print(
-                f"warning: model.kernel_size = {kernel_size} and model.pool_size = {pool_size} do not fit into the "
-                f"{size} pixels that conv_{number} gets: it keeps their number, without pooling",
+                f"warning: model.kernel_size = {model.kernel_size} and model.pool_size = {model.pool_size} do not fit "
+                f"into the {size} pixels that conv_{number} gets: it keeps their number, without pooling",
                 file=sys.stderr,
             )
-    network.add(layers.Dropout(float(conv_dropout), name="conv_dropout"))
+    network.add(layers.Dropout(model.conv_dropout, name="conv_dropout"))
     network.add(layers.Flatten(name="flatten"))
-    network.add(layers.Dense(dense_units, activation="relu", name="dense"))
-    network.add(layers.Dropout(float(dense_dropout), name="dense_dropout"))
+    network.add(layers.Dense(model.dense_units, activation="relu", name="dense"))
+    network.add(layers.Dropout(model.dense_dropout, name="dense_dropout"))
     network.add(layers.Dense(classes, name="logits"))
     network.add(layers.Activation("softmax", name="probabilities"))
     return network

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from stages.arrays.npy import Rows
 from stages.network.architecture import LOSS
 from stages.running.process import InputError
-from stages.running.progress import progress
 
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
@@ -62,9 +62,9 @@ def predict_probabilities(
     parts = (forward(tf.constant(images[part if rows is None else rows[part]])).numpy() for part in batches)
     first = next(parts)
     probabilities = np.empty((n, *first.shape[1:]), first.dtype)  # filled, so that none is held twice
-    filled = zip(batches, chain([first], parts), strict=True)
-    for part, values in progress(filled, n, "images", lambda item: len(item[1])) if watched else filled:
-        probabilities[part] = values
+    with tqdm(batches, "predicting", unit=" batches", leave=False, disable=None if watched else True) as bar:
+        for part, values in zip(bar, chain([first], parts), strict=True):
+            probabilities[part] = values
     if not np.isfinite(probabilities).all():
         raise InputError("the model's outputs are not finite: its file is damaged, or training diverged")
     if probabilities.min() < 0 or abs(probabilities.sum(axis=1) - 1).max() > SUM_TOLERANCE:

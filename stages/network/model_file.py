@@ -1,11 +1,13 @@
 """A trained network's file: written as stock Keras would, and read back with checks."""
 
-import json
+import hashlib
+import sys
 from math import prod
 from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
 import keras
+import msgspec
 import numpy as np
 from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what Model.save calls; that takes paths only
 
@@ -78,23 +80,43 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     return network
 
 
-def read_unsure_below(path: Path, views: str) -> float:
-    """Read from the JSON that train writes beside a network the probability below which its answers are unsure.
+class Card(msgspec.Struct):
+    """What is to be known of a network beside its weights: X.json beside X.h5.
 
-    Args:
-        views: what the answers are to, of those in `stages.network.views`.
+    classes: what each is called, by its number.
+    unsure_below: how sure the network is of all but a few of its right answers, by those of `stages.network.views`.
+    centred_glyphs: whether it was trained on single light glyphs in the centre of a dark field, as MNIST's.
+    model: the MD5 of its file, or None where somebody vouches for it.
+    """
+
+    classes: list[int | str]
+    unsure_below: dict[str, float]
+    centred_glyphs: bool
+    model: str | None = None
+
+
+def read_card(model: Path, classes: int) -> Card:
+    """Read the card of a model of so many classes; if there is none, classes are numbers, and no answer is unsure.
 
     Raises:
-        InputError: the file is missing or not of this kind.
+        InputError: it is none, or of another model.
     """
+    path = model.with_suffix(".json")
+    if not path.exists():
+        print(f"note: {path}: no such file: classes are numbers, no answer is said to be unsure", file=sys.stderr)
+        return Card(list(range(classes)), {}, True)
     try:
-        below = json.loads(path.read_text(encoding="utf-8"))["unsure_below"][views]
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: no such file; train writes it beside the model that it is of (--confidence names another)"
-        ) from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: has no unsure_below.{views}; must be what train wrote beside the model") from error
-    if type(below) not in (int, float) or not 0 <= below <= 1:
-        raise InputError(f"{path}: unsure_below.{views} = {below!r}: must be a probability, from 0 to 1")
-    return below
+        card = msgspec.json.decode(path.read_bytes(), type=Card)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: must be what evaluate wrote of a model: {reason(error)}") from error
+    if len(card.classes) != classes:
+        raise InputError(f"{path}: names {len(card.classes)} classes, but {model} has {classes}")
+    if card.model not in (None, md5(model)):
+        raise InputError(f"{path}: of another model than {model}; `dvc repro` writes it anew, or null for its `model`")
+    return card
+
+
+def md5(path: Path) -> str:
+    """Of a file, as DVC takes it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

@@ -12,22 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages.running.environment import IS_X86, has_avx2, ignore_cluster
-from stages.running.params import choice
 from stages.running.process import InputError
-
-PARAMS = {
-    "tensorflow.instruction_set": choice("avx2", "native"),
-    "tensorflow.device": choice("cpu", "gpu"),
-}
 
 
 def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None] | None = None) -> None:
     """Import TensorFlow, set up so that equal inputs give equal bytes on every machine.
 
     Args:
-        instruction_set: "avx2" for the same bytes on any x86-64 CPU that has it; "native" for the fastest that this
-            CPU has, with bytes that hold on CPUs of its kind.
-        device: "cpu", which hides GPUs, or "gpu".
+        instruction_set, device: see `stages.network.parameters.TensorFlow`.
         join: how this process joins a cluster, which must be before TensorFlow computes anything; None: it is alone,
             whatever TF_CONFIG says.
 

@@ -18,9 +18,7 @@ FRAME = 0.5  # gray
 MOST_SHOWN = 20  # classes: more are too many to name each
 
 
-def draw_prediction(
-    path: Path, sample: Sample, prediction: dict[str, Any], classes: Sequence[int] | Sequence[str]
-) -> None:
+def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], classes: Sequence[int | str]) -> None:
     """Write a PNG: what came, what was found in it, what the network sees, and the probability of each class.
 
     Of several digits: what the network sees of each, and the probability of its class.

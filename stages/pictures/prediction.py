@@ -11,8 +11,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.prepared import Dataset
+from stages.arrays.prepared import is_channels_first
 from stages.network.inference import forward_function
+from stages.network.model_file import Card
 from stages.network.views import predict_views
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
@@ -28,19 +29,17 @@ class Predictor:
         classes: what each is called, by its number.
     """
 
-    def __init__(self, network: keras.Model, dataset: Dataset, unsure_below: float, views: str) -> None:
-        """Take a network, the data set that it was trained on, and what its answers go by.
+    def __init__(self, network: keras.Model, card: Card, views: str) -> None:
+        """Take a network and what is to be known of it.
 
         Args:
-            unsure_below: a network that is less sure of an answer is unsure.
             views: those of a field that it looks at: see `predict_views`, which tells how sure it is.
         """
         first, second, third = network.input_shape[1:]
-        self._image_data_format = dataset.image_data_format
-        self._channels_first = dataset.image_data_format == "channels_first"
+        self._channels_first = is_channels_first(network.input_shape[1:])
         self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
-        self.classes = dataset.classes
-        self._unsure_below, self._views = unsure_below, views
+        self.classes = card.classes
+        self._unsure_below, self._views = card.unsure_below.get(views, 0.0), views
         self._forward = forward_function(network)
 
     def predict(self, sample: Sample) -> dict[str, Any]:
@@ -62,12 +61,12 @@ class Predictor:
         image = field.reshape(1, *self.field_shape)
         if self._channels_first:
             image = np.ascontiguousarray(np.moveaxis(image, -1, 1))
-        probabilities, sureness = predict_views(self._forward, image, self._image_data_format, self._views)
+        probabilities, sureness = predict_views(self._forward, image, self._views)
         return probabilities[0].tolist(), bool(sureness[0] < self._unsure_below)
 
 
 def describe(
-    sample: Sample, answers: Sequence[tuple[list[float], bool]], classes: Sequence[int] | Sequence[str]
+    sample: Sample, answers: Sequence[tuple[list[float], bool]], classes: Sequence[int | str]
 ) -> dict[str, Any]:
     """What there is to say of a sample: see `Predictor.predict`.
 
@@ -89,7 +88,7 @@ def describe(
 
 
 def _describe_field(
-    field: NDArray[np.float32], probabilities: list[float], unsure: bool, classes: Sequence[int] | Sequence[str]
+    field: NDArray[np.float32], probabilities: list[float], unsure: bool, classes: Sequence[int | str]
 ) -> dict[str, Any]:
     rounded = [round(value, DECIMALS) for value in probabilities]
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))

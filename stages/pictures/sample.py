@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stages.arrays.prepared import channels_last, open_prepared, open_prepared_images
+from stages.arrays.npy import open_array
+from stages.arrays.prepared import channels_last, open_prepared_images
 from stages.images.decoding import strict_warnings
 from stages.images.pixels import read_pixels
 from stages.pictures.digit import find_digits, fit_field
@@ -54,7 +55,6 @@ def read_sample(
     labels: Path,
     index: int,
     shape: tuple[int, int, int],
-    image_data_format: str,
     preprocessing: str,
 ) -> Sample:
     """Read prepared image number `index` of an .npy file, or a picture file.
@@ -62,7 +62,6 @@ def read_sample(
     Args:
         labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
         shape: rows, columns and channels of what the network takes.
-        image_data_format: of the prepared images.
 
     Raises:
         InputError: a file cannot be read, or there is no such image, or it is of another shape.
@@ -70,16 +69,13 @@ def read_sample(
     if source.suffix != ".npy":
         return picture_sample(source, shape, preprocessing)
     test_images = labels.with_name(labels.name.replace("y", "x", 1))
-    if source.absolute() == test_images.absolute():
-        images, one_hot = open_prepared(source, labels)
-    else:
-        images, one_hot = open_prepared_images(source), None
+    images = open_prepared_images(source)
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
-    image = channels_last(images[index : index + 1], image_data_format)[0]
+    image = channels_last(images[index : index + 1])[0]
     if image.shape != shape:
         raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
-    label = None if one_hot is None else int(one_hot[index].argmax())
+    label = int(open_array(labels)[index].argmax()) if source.absolute() == test_images.absolute() else None
     return Sample(_without_single_channel(image)[np.newaxis], index=index, label=label)
 
 

@@ -1,115 +1,40 @@
-"""Reading params.yaml, and the rules that a stage writes beside its parameters."""
+"""Reading params.yaml, whose sections are typed classes beside the code that they are for."""
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+import yaml
 
 from stages.running.process import InputError, reason
 from stages.running.root import in_project
 
 PARAMS_FILE = Path("params.yaml")
-MOST_KEYS = 1_000  # aliases of aliases make millions out of a few lines
+
+FileName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[^\x00]+$",
+        description="the path of a file or folder, in quotes if it looks like a number or a date",
+    ),
+]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """What a parameter may be: a test of its value, and the same in words for the error message."""
-
-    accepts: Callable[[Any], bool]
-    allowed: str
+class Section(msgspec.Struct, forbid_unknown_fields=True):
+    """A section of params.yaml: a field a key, with its type, and its range where the type does not say it."""
 
 
-def whole(low: int, high: int) -> Rule:
-    """A whole number from `low` to `high` (true and false are not)."""
-    return Rule(lambda value: type(value) is int and low <= value <= high, f"a whole number from {low} to {high}")
-
-
-def between(low: float, high: float) -> Rule:
-    """A number greater than `low` and less than `high`, neither included."""
-    return Rule(
-        lambda value: type(value) in (int, float) and low < value < high,
-        f"a number greater than {low} and less than {high}",
-    )
-
-
-def number(low: float, high: float) -> Rule:
-    """A number from `low` to `high`, both included."""
-    return Rule(lambda value: type(value) in (int, float) and low <= value <= high, f"a number from {low} to {high}")
-
-
-def fraction() -> Rule:
-    """A number from 0 up to, not including, 1."""
-    return Rule(lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to less than 1")
-
-
-def choice(*values: str | int) -> Rule:
-    """One of a few words or whole numbers."""
-    return Rule(
-        lambda value: any(type(value) is type(one) and value == one for one in values), " or ".join(map(str, values))
-    )
-
-
-def boolean() -> Rule:
-    """True or false."""
-    return Rule(lambda value: type(value) is bool, "true or false")
-
-
-def text() -> Rule:
-    """Any text but none at all."""
-    return Rule(lambda value: type(value) is str and value != "", "text, in quotes if it looks like a number or a date")
-
-
-def file_name() -> Rule:
-    """The path of a file or folder."""
-    return Rule(
-        lambda value: type(value) is str and value != "" and "\0" not in value,
-        "the path of a file or folder, in quotes if it looks like a number or a date",
-    )
-
-
-def list_of(rule: Rule, length: int | None = None) -> Rule:
-    """A list of `length` values, or of any number but none, each of which `rule` accepts."""
-    return Rule(
-        lambda value: (
-            type(value) is list and (len(value) == length if length else bool(value)) and all(map(rule.accepts, value))
-        ),
-        f"a list{f' of {length}' if length else ''}, each {rule.allowed}",
-    )
-
-
-def optional(rule: Rule) -> Rule:
-    """Null, or what `rule` accepts."""
-    return Rule(lambda value: value is None or rule.accepts(value), f"null or {rule.allowed}")
-
-
-class Params(Mapping[str, Any]):
-    """The parameters by dotted key, as `dvc params diff` shows them: params["train.epochs"].
-
-    `used` holds what was asked for: the values that reach the stage's computation.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self.used: dict[str, Any] = {}
-
-    def __getitem__(self, key: str) -> Any:
-        self.used[key] = self._values[key]
-        return self.used[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
-def read_params(check_files: bool = False) -> Params:
+def read_params(check_files: bool = False) -> dict[str, Any]:
     """Read params.yaml, having had it checked whole, with the files that it names on demand.
 
-    The check is a process of its own: it knows the rules of every stage, and this stage must not depend on the others.
+    The check is a process of its own: it knows the sections of every stage, and this stage must not depend on others.
+
+    Returns:
+        The sections as they are in the file, for `msgspec.convert`.
 
     Raises:
         SystemExit: the check failed and has said why on stderr.
@@ -118,7 +43,7 @@ def read_params(check_files: bool = False) -> Params:
     options = [] if check_files else ["--no-files"]
     if subprocess.run([sys.executable, "-m", "stages.preflight", *options]).returncode != 0:
         sys.exit(1)
-    return Params(flatten(load(in_project(PARAMS_FILE))))
+    return load(in_project(PARAMS_FILE))
 
 
 def load(path: Path) -> dict[Any, Any]:
@@ -135,7 +60,7 @@ def load(path: Path) -> dict[Any, Any]:
 
 
 def parse(text: str, name: str) -> dict[Any, Any]:
-    """Parse a YAML mapping as DVC does: another parser could take `010` or `yes` for something else.
+    """Parse a YAML mapping.
 
     Args:
         name: what to call the text where it is wrong.
@@ -143,10 +68,8 @@ def parse(text: str, name: str) -> dict[Any, Any]:
     Raises:
         InputError: it is not YAML, or holds something else than a mapping.
     """
-    from ruamel.yaml import YAML  # here, so that a Python without it gets as far as the preflight's word on packages
-
     try:
-        content = YAML(typ="safe").load(text)
+        content = yaml.load(text, Loader)
     except Exception as error:  # beside its own errors it raises whatever a constructor such as !!int stumbles over
         raise InputError(f"{name}: cannot be read: {reason(error)}") from error
     if not isinstance(content, dict):
@@ -154,22 +77,44 @@ def parse(text: str, name: str) -> dict[Any, Any]:
     return content
 
 
-def flatten(tree: Mapping[Any, Any], prefix: str = "", inside: tuple[int, ...] = ()) -> dict[str, Any]:
-    """Turn nested sections into dotted keys.
+class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML 1.2, as DVC reads it: `no` and `1:30` are text, `1e-05` and `010` decimal numbers; and no key twice."""
 
-    Raises:
-        InputError: a key has a dot of its own (DVC would look for the section), or a section contains itself.
-    """
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":timestamp", ":merge", ":null"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As its parent, but for the keys."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if again := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(problem=f"the key {again[0]} stands twice")
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A decimal number also where it begins with 0."""
+        text = node.value.replace("_", "").lower()
+        return int(text, {"0b": 2, "0o": 8, "0x": 16}.get(text.lstrip("+-")[:2], 10))
+
+
+Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
+for tag, pattern, first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", "[-+]?(0b[01_]+|0o[0-7_]+|[0-9_]+|0x[0-9a-fA-F_]+)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?([0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+([eE][-+][0-9]+)?"
+        r"|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+
+
+def flatten(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested sections into dotted keys, as `dvc params diff` shows them: train.epochs."""
     flat: dict[str, Any] = {}
-    if id(tree) in inside:
-        raise InputError(f"{PARAMS_FILE}: {prefix.rstrip('.')}: contains itself (a YAML alias)")
     for key, value in tree.items():
-        if len(flat) > MOST_KEYS:
-            raise InputError(f"{PARAMS_FILE}: more than {MOST_KEYS:,} keys")
-        if "." in str(key):
-            raise InputError(f"{PARAMS_FILE}: {prefix}{key}: a key must have no dot; write it into its section")
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}.", (*inside, id(tree))))
-        else:
-            flat[f"{prefix}{key}"] = value
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat

@@ -1,0 +1,120 @@
+"""What is wrong with the files that params.yaml names, and with the packages: a line each."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from stages.checks.params import shown
+from stages.running.params import PARAMS_FILE
+from stages.running.process import reason
+from stages.running.root import in_project
+
+LOCK_FILE = Path("requirements.lock")
+
+
+def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
+    """Say why DVC cannot take `source` as data.source, for which it has words of its own: one line, or none.
+
+    Args:
+        stages: those of dvc.yaml.
+    """
+    entries = [*stages["ingest"]["deps"], *(out for stage in stages.values() for out in outputs(stage))]
+    place = resolved(source)
+    ours = {entry: resolved(entry) for entry in entries if entry != "${data.source}"}
+    shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
+    if shared and not is_address(source):
+        problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
+        return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+    return file_problems("data.source", source) or unhashed_problems(source)
+
+
+def unhashed_problems(source: str) -> list[str]:
+    """Say what of the folder `source` DVC does not hash, so that no change of it would be seen: one line, or none.
+
+    In folders of the project it leaves out what .dvcignore names, and folders that have a .dvc of their own.
+    """
+    root, folder = (os.path.abspath(in_project(name)) for name in (".", source))  # noqa: PTH100 - no links followed
+    if not os.path.isdir(folder) or not Path(folder).is_relative_to(root):  # noqa: PTH112 - as above
+        return []
+    seen = [folder]  # by ingest, which passes over hidden files and folders
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen += [str(Path(parent, name)) for name in (*folders, *files) if not name.startswith(".")]
+    command = [sys.executable, "-m", "dvc", "check-ignore", "--stdin"]
+    names = "\n".join(seen).encode(errors="surrogateescape")  # not all file names are UTF-8
+    asked = subprocess.run(command, cwd=root, input=names, capture_output=True)
+    if asked.returncode not in (0, 1):
+        return [f"dvc check-ignore: {reason(Exception(asked.stderr.decode(errors='replace')))}"]
+    if not asked.stdout:
+        return []
+    left_out = os.fsdecode(asked.stdout).splitlines()[0]
+    problem = f"DVC does not watch {left_out} (.dvcignore, or a .dvc folder in it); must be elsewhere"
+    return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+
+
+def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
+    """Say why predict-sample cannot take `sample` as predict.input: one line, or none.
+
+    It can take what the stages before it make, which need not be there yet.
+    """
+    place = resolved(sample)
+    if place in [resolved(out) for out in outputs(stages["predict-sample"])]:
+        problem = "is what predict-sample writes; must be another file"
+    elif os.path.isdir(place):  # noqa: PTH112 - as below
+        problem = "is a folder, must be one file"
+    elif place in [resolved(out) for stage in stages.values() for out in outputs(stage)]:
+        return []
+    else:
+        return file_problems("predict.input", sample)
+    return [f"{PARAMS_FILE}: predict.input = {shown(sample)}: {problem}"]
+
+
+def file_problems(key: str, name: str) -> list[str]:
+    """Say that `name`, the value of `key`, is no file or folder here: one line, or none."""
+    if is_address(name):
+        problem = "is an address; must be a file or folder on this machine (`dvc get-url` fetches one)"
+    elif not os.path.exists(in_project(name)):  # noqa: PTH110 - `Path.exists` raises on a name that is too long
+        problem = "no such file or folder"
+    else:
+        return []
+    return [f"{PARAMS_FILE}: {key} = {shown(name)}: {problem}"]
+
+
+def resolved(name: str) -> Path:
+    """A path from the project's root without links; `Path.resolve` raises where links lead to each other."""
+    return Path(os.path.realpath(in_project(name)))
+
+
+def is_address(name: str) -> bool:
+    """Whether a name of data is a URL, which DVC takes as such."""
+    return "://" in name
+
+
+def outputs(stage: Mapping[str, Any]) -> list[str]:
+    """The paths that a stage of dvc.yaml writes, metrics and plots included."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def package_problems(lock: str) -> list[str]:
+    """Say which packages named in the text of a lock file are not installed in just that version: one line, or none."""
+    others = []
+    for name, locked in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed = "missing"
+        if installed != locked:
+            others.append(f"{name} is {installed}, locked is {locked}")
+    if not others:
+        return []
+    more = f" (and {len(others) - 3} more)" if len(others) > 3 else ""
+    return [
+        f"{LOCK_FILE}: the packages of {sys.executable} are not the locked ones: {'; '.join(others[:3])}{more}; "
+        "run `make install`, and use its environment: `. .venv/bin/activate`"
+    ]

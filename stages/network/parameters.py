@@ -1,0 +1,32 @@
+"""The sections `model` and `tensorflow` of params.yaml, where the numbers have their reasons."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from stages.running.params import Section
+
+Share = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class Model(Section):
+    """What the network is built by."""
+
+    filters: Annotated[list[Annotated[int, Meta(ge=1, le=4096)]], Meta(min_length=1)]
+    kernel_size: Annotated[int, Meta(ge=1, le=100)]
+    pool_size: Annotated[int, Meta(ge=1, le=100)]
+    conv_dropout: Share
+    dense_units: Annotated[int, Meta(ge=1, le=65_536)]
+    dense_dropout: Share
+
+
+class TensorFlow(Section):
+    """What TensorFlow computes on.
+
+    instruction_set: "avx2" for the same bytes on any x86-64 CPU that has it; "native" for the fastest that this CPU
+        has, with bytes that hold on CPUs of its kind.
+    device: "cpu", which hides GPUs, or "gpu".
+    """
+
+    instruction_set: Literal["avx2", "native"]
+    device: Literal["cpu", "gpu"]
