@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 # What was typed, for the shell to read from the environment: neither make nor a shell may run what a name contains.
 override export BASE := $(value BASE)
-TRUSTED = $(if $(TRUST_CACHE),--trust-cache)
+TRUSTED = $(if $(filter 1,$(TRUST_CACHE)),--trust-cache)
 COMMIT = git rev-parse --quiet --verify --end-of-options
 # A DVC that was killed while it wrote this file leaves it empty, and then refuses every run.
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
@@ -75,8 +75,8 @@ ci: install  ## what continuous integration runs: lint, test, all stages, report
 	@python -m stages.preflight
 	@env -u BASE -u MAKEFLAGS $(MAKE) --no-print-directory lint test # or each make that a test runs would have this BASE
 	@# What DVC skips, or takes from its cache, somebody may have put there.
-	@dvc repro $(if $(TRUST_CACHE),,--force --no-run-cache)
-	@$(if $(TRUST_CACHE),dvc repro --force --single-item evaluate predict-sample report)
+	@dvc repro $(if $(TRUSTED),,--force --no-run-cache)
+	@$(if $(TRUSTED),dvc repro --force --single-item evaluate predict-sample report)
 	@dvc metrics show metrics/test.json metrics/train.json
 	@: "$${BASE:=HEAD~1}"; \
 	if commit=$$($(COMMIT) "$$BASE^{commit}"); then \

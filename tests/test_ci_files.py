@@ -87,10 +87,9 @@ def test_a_base_that_git_does_not_know_is_one_line_and_is_not_run(tmp_path: Path
     ("host", "base", "history", "floor"),
     [
         ("github", "HEAD~1", "--no-single-branch", 0.999),
-        ("gitlab", "HEAD~1", "--no-single-branch", None),
         ("gitlab", "", "--depth=1", None),
     ],
-    ids=["github, below the floor", "gitlab, a merge request", "gitlab, a branch, shallow"],
+    ids=["github, below the floor", "gitlab, a branch, shallow"],
 )
 def test_what_a_host_runs_runs_on_a_fresh_clone_and_leaves_a_report(
     project: Project, tmp_path: Path, host: str, base: str, history: str, floor: float | None

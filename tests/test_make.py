@@ -41,6 +41,7 @@ def test_a_failed_run_ends_with_the_stages_whose_results_are_not_of_its_inputs(p
         ("pets/dog/.dvc/config", "pets/dog"),
         ("pets/__pycache__/1.png", "pets/__pycache__"),
         ("pets/dog/2.jpg", "pets/dog/2.jpg"),  # by .dvcignore
+        ("pets/linked", "pets/linked"),
     ],
 )
 def test_a_folder_of_data_that_dvc_does_not_see_whole_is_refused_by_the_path(
@@ -49,11 +50,14 @@ def test_a_folder_of_data_that_dvc_does_not_see_whole_is_refused_by_the_path(
     """Or no change of the rest would be seen, and other data under its name would get the arrays of the former."""
     for name in ("pets/cat/1.png", "pets/dog/1.png", added):
         (project.root / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (4, 4), 9).save(project.root / name, "png")
+        if name == "pets/linked":
+            (project.root / name).symlink_to(project.root / "pets/cat")
+        else:
+            Image.new("L", (4, 4), 9).save(project.root / name, "png")
     project.append(".dvcignore", "*.jpg\n")
     project.set_param("data.source", "pets")
     run = project.run("dvc", "repro")
-    line = f"preflight: params.yaml: data.source = 'pets': DVC does not watch {project.root}/{left_out} (.dvcignore, "
+    line = f"preflight: params.yaml: data.source = 'pets': DVC does not watch {project.root}/{left_out} ("
     assert run.returncode != 0 and line in run.stderr, run.stderr
     (project.root / added).unlink()
     project.run("rm", "-r", f"{project.root}/pets/dog/.dvc", f"{project.root}/pets/__pycache__")

@@ -116,8 +116,9 @@ def test_what_is_known_of_a_model_lies_beside_it_and_is_of_no_other_model(
     status, out, err = predict("--model", model, pictures / "seven.png")
     assert status == 0 and re.search(r": [k-t] \(.*\) - the network is unsure$", out) and not err
     for wrong, problem in (
-        (card | {"model": "0" * 32}, f"of another model than {model}; `dvc repro` writes it anew"),
+        (card | {"model_md5": "0" * 32}, f"of another model than {model}; `dvc repro` writes it anew"),
         (card | {"classes": [0, 1]}, f"names 2 classes, but {model} has 10"),
+        (card | {"unsure_below": {"one_view": 2}}, "must be what evaluate wrote of a model: Expected `float` <= 1.0"),
         (card | {"unsure_below": 0.5}, "must be what evaluate wrote of a model: Expected `object`, got `float`"),
     ):
         (tmp_path / "mine.json").write_text(json.dumps(wrong))

@@ -36,15 +36,19 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
 def unhashed_problems(source: str) -> list[str]:
     """Say what of the folder `source` DVC does not hash, so that no change of it would be seen: one line, or none.
 
-    In folders of the project it leaves out what .dvcignore names, and folders that have a .dvc of their own.
+    It leaves out what links to folders hold and, in folders of the project, what .dvcignore names, and folders that
+    have a .dvc of their own.
     """
     root, folder = (os.path.abspath(in_project(name)) for name in (".", source))  # noqa: PTH100 - no links followed
-    if not os.path.isdir(folder) or not Path(folder).is_relative_to(root):  # noqa: PTH112 - as above
-        return []
     seen = [folder]  # by ingest, which passes over hidden files and folders
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        for link in filter(os.path.islink, (os.path.join(parent, name) for name in folders)):  # noqa: PTH118 - faster
+            problem = f"DVC does not watch {link} (a link to a folder); must be the folder, or links to its files"
+            return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
         seen += [str(Path(parent, name)) for name in (*folders, *files) if not name.startswith(".")]
+    if len(seen) == 1 or not Path(folder).is_relative_to(root):
+        return []
     command = [sys.executable, "-m", "dvc", "check-ignore", "--stdin"]
     names = "\n".join(seen).encode(errors="surrogateescape")  # not all file names are UTF-8
     asked = subprocess.run(command, cwd=root, input=names, capture_output=True)

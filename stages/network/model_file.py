@@ -4,6 +4,7 @@ import hashlib
 import sys
 from math import prod
 from pathlib import Path
+from typing import Annotated
 
 import h5py  # type: ignore[import-untyped]
 import keras
@@ -86,13 +87,13 @@ class Card(msgspec.Struct):
     classes: what each is called, by its number.
     unsure_below: how sure the network is of all but a few of its right answers, by those of `stages.network.views`.
     centred_glyphs: whether it was trained on single light glyphs in the centre of a dark field, as MNIST's.
-    model: the MD5 of its file, or None where somebody vouches for it.
+    model_md5: of its file, or None where somebody vouches for it.
     """
 
     classes: list[int | str]
-    unsure_below: dict[str, float]
+    unsure_below: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]
     centred_glyphs: bool
-    model: str | None = None
+    model_md5: str | None = None
 
 
 def read_card(model: Path, classes: int) -> Card:
@@ -107,12 +108,14 @@ def read_card(model: Path, classes: int) -> Card:
         return Card(list(range(classes)), {}, True)
     try:
         card = msgspec.json.decode(path.read_bytes(), type=Card)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"{path}: must be what evaluate wrote of a model: {reason(error)}") from error
     if len(card.classes) != classes:
         raise InputError(f"{path}: names {len(card.classes)} classes, but {model} has {classes}")
-    if card.model not in (None, md5(model)):
-        raise InputError(f"{path}: of another model than {model}; `dvc repro` writes it anew, or null for its `model`")
+    if card.model_md5 not in (None, md5(model)):
+        raise InputError(
+            f"{path}: of another model than {model}; `dvc repro` writes it anew (null for model_md5 is any)"
+        )
     return card
 
 

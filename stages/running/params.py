@@ -18,7 +18,7 @@ PARAMS_FILE = Path("params.yaml")
 FileName = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[^\x00]+$",
+        pattern=r"^[^\x00\ud800-\udfff]+$",
         description="the path of a file or folder, in quotes if it looks like a number or a date",
     ),
 ]

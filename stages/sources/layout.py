@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -52,10 +52,12 @@ class Folder(NamedTuple):
 
 
 def walk(source: Path) -> Iterator[Folder]:
-    """The folder `source` and all visible ones below it, links followed; sorted, since no file system's order is.
+    """The folder `source` and all visible ones below it; sorted, since no file system's order is.
+
+    Links to files are followed, out of the source too; links to folders are not: DVC does not see into them.
 
     Raises:
-        InputError: a link leads to a folder that it lies in, and so round in circles.
+        InputError: there is a link to a folder.
         OSError: a folder cannot be read.
     """
 
@@ -63,13 +65,12 @@ def walk(source: Path) -> Iterator[Folder]:
         raise error
 
     suffixes = picture_suffixes()
-    for name, folders, files in os.walk(source, followlinks=True, onerror=refuse):
+    for name, folders, files in os.walk(source, onerror=refuse):
         folder = Path(name)
         hidden = sorted(entry for entry in (*folders, *files) if entry.startswith("."))
         folders[:] = sorted(set(folders).difference(hidden))
         for link in filter(Path.is_symlink, map(folder.joinpath, folders)):
-            if any(above.resolve().is_relative_to(link.resolve()) for above in link.parents):
-                raise InputError(f"{link}: a link to a folder that it lies in, {link.resolve()}; must be removed")
+            raise InputError(f"{link}: a link to a folder; must be the folder, or links to its files")
         visible = [folder / file for file in sorted(set(files).difference(hidden))]
         pictures = [str(file) for file in visible if file.suffix.lower() in suffixes]
         others = [str(file) for file in visible if file.suffix.lower() not in suffixes]
@@ -94,20 +95,18 @@ def find_pictures(source: Path) -> Layout:
     """
     folders = list(walk(source))
     class_folders = _class_folders(folders)
-    sets, beside = _sets(source, class_folders)
-    if sets["train"] != source:
-        beside += sorted({folder.path for folder in folders if folder.path.parent == source} - {*class_folders[source]})
+    top = [folder.path for folder in folders if folder.path.parent == source]
+    sets, beside = _sets(source, top, class_folders)
     pictures: list[Picture] = []
     notes: list[str] = []
-    loose: list[str] = []
+    around = {set_folder.parent for set_folder in sets.values()} - {*sets.values()}
+    loose = [path for folder in folders if folder.path in around for path in sorted(folder.pictures + folder.others)]
     others: list[str] = []
     empty: list[Path] = []
     for name, set_folder in sets.items():
         before = len(pictures)
-        classes = class_folders[set_folder]
+        classes = set(class_folders[set_folder])
         for folder in folders:
-            if folder.path == set_folder.parent != source:
-                loose += sorted(folder.pictures + folder.others)
             if not folder.path.is_relative_to(set_folder):
                 continue
             place = folder.path.relative_to(set_folder).parts
@@ -134,8 +133,6 @@ def find_pictures(source: Path) -> Layout:
         "a class folder without a picture": empty,
     }
     notes += [f"passed over, {why}: {some(paths)}" for why, paths in passed_over.items() if paths]
-    if links := [folder.path for folder in folders if folder.path != source and folder.path.is_symlink()]:
-        notes.append(f"links to folders, in which DVC sees no change (`dvc repro --force ingest` reads): {some(links)}")
     what = "class folders of pictures"
     if sets["train"] != source:
         what += " in " + " and ".join(
@@ -154,42 +151,51 @@ def _class_folders(folders: Sequence[Folder]) -> dict[Path, list[Path]]:
     return defaultdict(list, {parent: sorted(children) for parent, children in inside.items()})
 
 
-def _sets(source: Path, class_folders: dict[Path, list[Path]]) -> tuple[dict[str, Path], list[Path]]:
+def _sets(
+    source: Path, top: Sequence[Path], class_folders: Mapping[Path, list[Path]]
+) -> tuple[dict[str, Path], list[Path]]:
     """The folder of class folders of each set, "train" and perhaps "val" and "test", or the source itself as "train".
 
+    Args:
+        top: the folders right in the source, with pictures or without.
+
     Returns:
-        Beside them, the folders with pictures that are of no set.
+        Beside them, those of `top` that are of no set.
 
     Raises:
         InputError: pictures lie in the sets without class folders, or what is there can be read in two ways.
     """
+    rename = "or classes? Sets' names must have train, test (or eval) or val in them, others' must not"
     named: dict[str, list[Path]] = defaultdict(list)
-    for folder in class_folders[source]:
+    for folder in top:
         word = SET.search(folder.name)
         named[word[0].lower().replace("eval", "test") if word else ""].append(folder)
     beside = named.pop("", [])
     if not any(class_folders[folder] for folder in named["train"]):
         _refuse_sets(source, class_folders)
+        for folder in class_folders[source]:
+            if SET_WORD.search(folder.name) and class_folders[folder]:
+                raise InputError(f"{folder}: class folders in it, and no train/ beside it: a set, {rename}")
         return {"train": source}, []
-    rename = "or classes? Sets' names must have train, test or val in them, others' must not"
-    for same in named.values():
-        if len(same) > 1:
-            raise InputError(f"{source}: {some(folder.name for folder in same)}: several sets of one kind, {rename}")
-    sets, classes = {}, {}
+    sets = {}
     for name, same in named.items():
-        if same:
-            inner = class_folders[same[0]]
-            is_wrapped = [folder.name.lower() for folder in inner] == [same[0].name.lower()]
-            sets[name] = inner[0] if is_wrapped else same[0]
-            classes[name] = {folder.name for folder in class_folders[sets[name]]}
-    names = " and ".join(same[0].name for same in named.values() if same)
+        such = [folder for folder in same if folder in class_folders[source]] or same[:1]
+        if len(such) > 1:
+            raise InputError(f"{source}: {some(folder.name for folder in such)}: several sets of one kind, {rename}")
+        beside += [folder for folder in same if folder not in such]
+        for folder in such:
+            inner = class_folders[folder]
+            is_wrapped = [entry.name.lower() for entry in inner] == [folder.name.lower()]
+            sets[name] = inner[0] if is_wrapped else folder
+    classes = {name: {entry.name for entry in class_folders[folder]} for name, folder in sets.items()}
+    names = " and ".join(folder.name for folder in sets.values())
     if "test" not in sets and "val" in sets:
         raise InputError(
             f"{source}: has {names}, but no test: is {sets['val'].name} to test on (rename it to test), or to train "
             f"on (move its pictures to {sets['train'].name})?"
         )
-    if "test" not in sets and beside:
-        raise InputError(f"{beside[0]}: pictures beside {sets['train']}: neither a training nor a test set, {rename}")
+    if "test" not in sets and (others := [folder for folder in beside if folder in class_folders[source]]):
+        raise InputError(f"{others[0]}: pictures beside {sets['train']}: neither a training nor a test set, {rename}")
     if any(held and not held & classes["train"] for held in classes.values()):
         raise InputError(f"{source}: {names} have no class in common: sets, {rename}")
     for folder in sets.values():
@@ -197,7 +203,7 @@ def _sets(source: Path, class_folders: dict[Path, list[Path]]) -> tuple[dict[str
     return sets, beside
 
 
-def _refuse_sets(folder: Path, class_folders: dict[Path, list[Path]]) -> None:
+def _refuse_sets(folder: Path, class_folders: Mapping[Path, list[Path]]) -> None:
     """Refuse sets where classes must be: in `folder`, or in one of its class folders.
 
     Raises:
