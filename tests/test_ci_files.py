@@ -136,27 +136,25 @@ def test_ci_computes_what_was_only_committed_unless_it_is_told_to_trust_the_cach
 NETWORK = '''
 """Another network than the classic one: with a graph, averages and no dropout."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
+
+from stages.arrays.prepared import is_channels_first
+from stages.network.parameters import Model
 
 LOSS = "categorical_crossentropy"
 
 
 def build_optimizer(learning_rate: float) -> keras.optimizers.Optimizer:
     """Make it."""
-    return keras.optimizers.SGD(float(learning_rate), momentum=0.9)
+    return keras.optimizers.SGD(learning_rate, momentum=0.9)
 
 
-def build_network(
-    input_shape: tuple[int, int, int], image_data_format: str, classes: int, *, filters: Sequence[int], **_: Any
-) -> keras.Model:
-    """Build it: a residual block for each entry of `filters`."""
+def build_network(input_shape: tuple[int, int, int], classes: int, model: Model) -> keras.Model:
+    """Build it: a residual block for each of the filters."""
     layers = keras.layers
     image = layers.Input(input_shape)
-    found = image if image_data_format == "channels_last" else layers.Permute((2, 3, 1))(image)
-    for units in filters:
+    found = layers.Permute((2, 3, 1))(image) if is_channels_first(input_shape) else image
+    for units in model.filters:
         before = layers.Conv2D(units, 3, padding="same", activation="relu")(found)
         after = layers.BatchNormalization()(layers.Conv2D(units, 3, padding="same")(before))
         found = layers.ReLU()(layers.Add()([before, after]))
