@@ -241,6 +241,7 @@ def succeed(members: list[Member]) -> None:
         assert member.err == [line for line in member.err if line.startswith("cluster: ")]
 
 
+@pytest.mark.ours
 def test_three_processes_write_the_bytes_of_one_though_the_shards_are_four(
     group: Callable[..., Group], project: Project, reproduced: Project
 ) -> None:

@@ -324,6 +324,7 @@ def test_metrics_of_other_validation_rows_are_not_subtracted_and_counts_of_other
     assert counts["train classes cat"] == ["-", "7", ""]
 
 
+@pytest.mark.ours
 def test_the_gate_shuts_at_a_significant_loss_and_below_the_floor_and_tells_what_it_cannot_judge(
     copy: Project,
 ) -> None:

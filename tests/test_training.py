@@ -257,6 +257,7 @@ def test_early_stopping_keeps_the_best_epoch_also_of_a_training_that_was_killed_
         assert again == history and weights(resumed.network) == after[kept - 1]
 
 
+@pytest.mark.ours
 def test_it_can_learn_a_handful_of_images_by_heart(tmp_path: Path) -> None:
     model = network(conv_dropout=0.0, dense_dropout=0.0, filters=16, dense_units=64)
     *_, history = training_of(model, IMAGES[:10], LABELS[:10], epochs=60).run(Backup(tmp_path, "k"))
