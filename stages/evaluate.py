@@ -27,23 +27,22 @@ def main() -> None:
 
     from stages.network.parameters import TensorFlow
     from stages.network.runtime import start_tensorflow
-    from stages.running.outputs import replacing_all, write_csv, write_json
+    from stages.running.outputs import md5, replacing_all, write_csv, write_json
     from stages.running.params import read_params
 
     tensorflow = msgspec.convert(read_params()["tensorflow"], TensorFlow)
     start_tensorflow(tensorflow.instruction_set, tensorflow.device)
 
-    from stages.arrays.prepared import open_prepared, read_dataset
+    from stages.arrays.npy import Rows, open_array
     from stages.evaluation import tables
     from stages.evaluation.grading import grade, leaked_rows
     from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
-    from stages.network.model_file import Card, load_network, md5
+    from stages.network.model_file import Card, load_network
 
-    images, labels = open_prepared(args.images, args.labels)
-    dataset = read_dataset(args.dataset)
-    unsure_below = json.loads(args.confidence.read_text(encoding="utf-8"))["unsure_below"]
-    card = Card(dataset.classes, unsure_below, dataset.centred_glyphs, md5(args.model))
-    leaked = leaked_rows(args.findings, len(images))
+    images, labels = Rows(args.images), open_array(args.labels)
+    dataset, confidence = (json.loads(path.read_text(encoding="utf-8")) for path in (args.dataset, args.confidence))
+    card = Card(**dataset, **confidence, model_md5=md5(args.model))
+    leaked = leaked_rows(args.findings)
     network = load_network(args.model, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images, watched=True)
     answers = tables.read_answers(probabilities, labels)

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def main() -> None:
 
     from msgspec import convert
 
-    from stages.arrays.prepared import MOST_CHANNELS, Dataset
+    from stages.arrays.prepared import MOST_CHANNELS
     from stages.dataset.contact_sheet import draw_contact_sheet
     from stages.dataset.files import open_sets, write_prepared
     from stages.dataset.findings import COLUMNS
@@ -49,7 +48,7 @@ def main() -> None:
         raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
     for warning in look.warnings + look.notes:
         print(f"warning: {warning}", file=sys.stderr)
-    dataset = Dataset(classes, centred_glyphs(images["train"]))
+    dataset = {"classes": classes, "centred_glyphs": centred_glyphs(images["train"])}
     to_images = partial(normalize, white=white, image_data_format=prepare.image_data_format)
     to_labels = partial(one_hot, classes=len(classes))
     names = ["findings.csv", "dataset.json", "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"]
@@ -59,7 +58,7 @@ def main() -> None:
         write_json(metrics, look.metrics)
         write_csv(findings, COLUMNS, look.findings)
         draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)
-        write_json(description, asdict(dataset))
+        write_json(description, dataset)
         for x, y, name in zip(arrays[::2], arrays[1::2], sets, strict=True):
             write_prepared(x, images[name], to_images)
             write_prepared(y, labels[name], to_labels)

@@ -1,10 +1,10 @@
 """Stage 6, report: draw what train and evaluate have written down."""
 
 import argparse
+import json
 from pathlib import Path
 
 from stages.running import process
-from stages.running.process import InputError
 
 
 def main() -> None:
@@ -39,11 +39,9 @@ def main() -> None:
     errors = tables.read_table(args.errors, tables.ERRORS)
     classes = tables.read_table(args.classes, tables.CLASSES)
     bins = tables.read_table(args.calibration, tables.BINS)
-    calibration_error = tables.read_figure(args.metrics, "calibration_error")
+    calibration_error = json.loads(args.metrics.read_text(encoding="utf-8"))["calibration_error"]
     shown = most_confident(errors)
     images = open_prepared_images(args.images)
-    if any(row["index"] >= len(images) for row in shown):
-        raise InputError(f"{args.errors}: names test images beyond the {len(images):,} of {args.images}")
     pictures = [channels_last(images[row["index"] : row["index"] + 1])[0] for row in shown]
     title = f"the {len(shown)} most confident of {len(errors):,} wrong answers" if errors else "no wrong answer"
     drawn_to = args.curves, args.confusion, args.recall, args.reliability, args.gallery

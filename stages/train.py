@@ -61,7 +61,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     """
     import keras
 
-    from stages.arrays.prepared import open_prepared
+    from stages.arrays.npy import Rows, open_array
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
     from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
@@ -70,7 +70,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     from stages.training.resume import Backup, digests, fingerprint
     from stages.training.rows import validation_warning
 
-    images, labels = open_prepared(args.images, args.labels)
+    images, labels = Rows(args.images), open_array(args.labels)
     keras.utils.set_random_seed(train.seed)
     network = build_network(images.shape[1:], labels.shape[1], model)
     if cluster.leads:

@@ -1,12 +1,14 @@
-"""Reading .npy files that may be larger than memory."""
+"""Reading and writing .npy files that may be larger than memory."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.running.outputs import replacing
 from stages.running.process import InputError
 
 CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
@@ -66,8 +68,22 @@ def chunks(array: NDArray[Any], row_bytes: int = 0) -> list[slice]:
     return [slice(start, min(start + rows, len(array))) for start in range(0, len(array), rows)]
 
 
+def write_array(path: Path, dtype: str, shape: Sequence[int], blocks: Iterable[Any]) -> None:
+    """Write an .npy file in C order, of blocks of its bytes.
+
+    A plain file, no memory map and not `np.save`: a full disk kills the process of the one; the other does not name it.
+
+    Args:
+        dtype: as in the file's header, "|u1" or "<f4".
+        blocks: bytes, or what shows its own as `memoryview` does.
+    """
+    with replacing(path) as partial, partial.open("wb") as output:
+        header = {"descr": dtype, "fortran_order": False, "shape": tuple(shape)}
+        np.lib.format.write_array_header_1_0(output, header)
+        output.writelines(blocks)
+
+
 def evenly_spaced(n: int, most: int) -> list[int]:
     """At most `most` of the numbers 0..n-1: from the first to the last, in even steps."""
-    if n <= most:
-        return list(range(n))
-    return [place * (n - 1) // (most - 1) for place in range(most)]
+    places = np.arange(min(n, most))
+    return (places * (n - 1) // max(1, len(places) - 1)).tolist()

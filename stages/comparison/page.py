@@ -18,12 +18,13 @@ from stages.comparison.showing import draw_galleries, fill_in
 from stages.evaluation.tables import wilson_interval
 from stages.figures.tables import CLASSES as CLASS_COLUMNS
 from stages.figures.tables import parse_table
+from stages.running.params import flatten
 from stages.running.process import InputError
 
 TRAINING, DATA, CLASSES = "metrics/train.json", "metrics/data.json", "metrics/classes.csv"
 ACCURACIES = {"accuracy": "n", "accuracy_unseen": "n_unseen", "val_accuracy": "val_n"}  # and of how many images
 INTERVAL = ("accuracy_low", "accuracy_high")  # shown in words
-CLASS_COUNTS = ("train classes ", "test classes ")  # how the names of counts begin of which there may be thousands
+CLASS_COUNTS = ("train.classes.", "test.classes.")  # how the names of counts begin of which there may be thousands
 VALIDATION_ROWS = {  # inputs of train that tell which rows validate
     *("data/prepared/x_train.npy", "data/prepared/y_train.npy"),
     *("train.validation_split", "train.validation_rows"),
@@ -140,14 +141,7 @@ def _inline(path: Path) -> Markup:
 
 def _numbers(revision: Revision | None, path: str) -> Numbers:
     """The numbers of a JSON file, named by the way to them; none if there is no such file."""
-    return _flat("", json.loads(revision.read(path) or b"{}")) if revision else {}
-
-
-def _flat(name: str, tree: Any) -> Numbers:
-    if isinstance(tree, dict):
-        parts = [_flat(f"{name} {key}".strip(), part) for key, part in tree.items()]
-        return {path: number for part in parts for path, number in part.items()}
-    return {name: tree} if isinstance(tree, int | float) else {}
+    return flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
 
 
 def _recalls(base: Revision, now: Revision) -> list[Row]:

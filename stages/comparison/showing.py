@@ -1,6 +1,5 @@
 """A comparison as people and programs want it: as text, JSON, Markdown, and pictures."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from stages.comparison.results import recorded_outputs
 from stages.drawing.canvas import shorten
 from stages.figures.gallery import draw_gallery, most_confident
 from stages.figures.tables import Row
-from stages.running.outputs import replacing_all
+from stages.running.outputs import md5, replacing_all
 from stages.running.process import InputError
 
 MOST_LISTED = 10  # images of a kind as text; JSON has all
@@ -109,18 +108,13 @@ def draw_galleries(folder: Path, comparison: Comparison) -> None:
         InputError: the images of the comparison are not in the working tree.
     """
     recorded = recorded_outputs(comparison.b.revision)
-    if not IMAGES.is_file() or _md5(IMAGES) != recorded.get(str(IMAGES)):
+    if not IMAGES.is_file() or md5(IMAGES) != recorded.get(str(IMAGES)):
         raise InputError(f"{IMAGES}: not that of {comparison.b.revision}; `dvc checkout` or `dvc repro` brings it")
     folder.mkdir(parents=True, exist_ok=True)
     a, b = (shorten(results.revision, LONGEST_NAME) for results in (comparison.a, comparison.b))
     with replacing_all(folder / "mended.png", folder / "broken.png") as (mended, broken):
         _draw(mended, f"{len(comparison.mended):,} mended: what A, {a}, said", comparison.mended)
         _draw(broken, f"{len(comparison.broken):,} broken: what B, {b}, says", comparison.broken)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _draw(path: Path, title: str, errors: Mapping[int, Row]) -> None:

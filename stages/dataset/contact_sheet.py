@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.npy import chunks, evenly_spaced
+from stages.arrays.npy import evenly_spaced
 from stages.drawing.canvas import WIDTH, new_figure, save_figure
 from stages.drawing.tiles import tile
 
@@ -18,7 +18,6 @@ MARGIN, NAMES, HEAD = 10, 104, 34  # the sheet's edge, the column of names, the 
 TILE, GAP = 64, 4  # for a sample, and between two
 LINE, LINES = 12, 2  # characters of a name that fit into the column, and how many lines
 FRAME = 170  # gray around a sample, so that black and white ones both show where they end
-COUNTING_BYTES = 64  # of temporary arrays for each label, so that a chunk of labels is a few megabytes
 
 
 def draw_contact_sheet(
@@ -55,7 +54,7 @@ def draw_contact_sheet(
         write(below, "\n".join(name), va="bottom", fontsize=9)
         color = "dimgray" if count else "tab:red"
         write(below + 3, f"{count:,}" if count else "no image", va="top", fontsize=8.5, color=color)
-        rows = pick_rows(labels, number, evenly_spaced(count, SAMPLES))
+        rows = np.flatnonzero(labels == number)[evenly_spaced(count, SAMPLES)]
         for place, row in enumerate(rows):
             sample = tile(images[row], white, TILE)
             top = middle - sample.shape[0] // 2
@@ -64,15 +63,3 @@ def draw_contact_sheet(
             strips[top : top + sample.shape[0], left : left + sample.shape[1]] = sample
     figure.figimage(strips, MARGIN + NAMES, 0, zorder=4)  # over what is too long of a name
     save_figure(figure, path)
-
-
-def pick_rows(labels: NDArray[np.integer[Any]], number: int, places: Sequence[int]) -> list[int]:
-    """The rows of `labels`, (n,), at the given `places` (ascending, from 0) among those with the label `number`."""
-    rows: list[int] = []
-    before = 0
-    for chunk in chunks(labels, COUNTING_BYTES):
-        of_class = np.flatnonzero(labels[chunk] == number)
-        inside = [place - before for place in places if before <= place < before + len(of_class)]
-        rows += (of_class[inside] + chunk.start).tolist()
-        before += len(of_class)
-    return rows

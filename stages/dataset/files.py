@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stages.arrays.npy import chunks, open_array
+from stages.arrays.npy import chunks, open_array, write_array
 from stages.arrays.prepared import MOST_CHANNELS
-from stages.running.outputs import replacing
 from stages.running.process import InputError
 
 
@@ -35,15 +34,12 @@ def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
         The sets under "train" and "test".
 
     Raises:
-        InputError: images have the shape or type of none, or those of the two sets are not of one size.
+        InputError: images have the shape or type of none.
     """
     sets = {}
     for name in ("train", "test"):
         x, y = raw / f"x_{name}.npy", raw / f"y_{name}.npy"
         sets[name] = RawSet(open_images(x, image_data_format), open_array(y), str(x), str(y))
-    train, test = ((*raw_set.images.shape[1:], 1)[:3] for raw_set in sets.values())
-    if train != test:
-        raise InputError(f"{sets['test'].x}: images of {test}, but {sets['train'].x} has {train}; must be equal")
     return sets
 
 
@@ -76,14 +72,8 @@ def open_images(path: Path, image_data_format: str) -> NDArray[Any]:
 
 
 def write_prepared(path: Path, array: NDArray[Any], prepare: Callable[[NDArray[Any]], NDArray[np.float32]]) -> None:
-    """Write `prepare(array)` as an .npy file, a chunk of rows at a time: the array may be larger than memory.
-
-    A plain file, not a memory map: writing to a map of a full disk kills the process.
-    """
+    """Write `prepare(array)` as an .npy file, a chunk of rows at a time: the array may be larger than memory."""
     shape = (len(array), *prepare(array[:0]).shape[1:])
     parts = chunks(array, prepare(array[:1]).nbytes)
-    with replacing(path) as partial, partial.open("wb") as output:
-        np.lib.format.write_array_header_1_0(output, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        with tqdm(parts, f"writing {path.name}", unit=" parts", leave=False, disable=None) as bar:
-            for chunk in bar:
-                output.write(prepare(array[chunk]).astype("<f4", copy=False).data)
+    with tqdm(parts, f"writing {path.name}", unit=" parts", leave=False, disable=None) as bar:
+        write_array(path, "<f4", shape, (prepare(array[chunk]).astype("<f4", copy=False).data for chunk in bar))

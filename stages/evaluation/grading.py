@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from stages.evaluation.tables import Answers, Counts, calibration_bins, f1_scores, wilson_interval
 from stages.running.outputs import DECIMALS
-from stages.running.process import InputError, reason
 
 
 def calibration_error(answers: Answers) -> float:
@@ -52,22 +51,7 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: NDArray[np.int6
     return graded
 
 
-def leaked_rows(findings: Path, n: int) -> NDArray[np.int64]:
-    """The rows of the `n` test images that are in the training set too, from the table that prepare writes.
-
-    Raises:
-        InputError: the file is missing or not of this kind.
-    """
-    try:
-        with findings.open(encoding="utf-8", newline="") as file:
-            table = csv.DictReader(file)
-            if "finding" not in (table.fieldnames or ()):
-                raise ValueError("it has no such columns")
-            rows = [int(row["row"]) for row in table if row["finding"] == "leaked"]
-        if any(not 0 <= row < n for row in rows):
-            raise ValueError(f"it names rows beyond the {n:,} test images")
-    except FileNotFoundError as error:
-        raise InputError(f"{findings}: no such file; `dvc repro` makes it") from error
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(f"{findings}: must be the table that prepare wrote: {reason(error)}") from error
-    return np.unique(np.array(rows, np.int64))
+def leaked_rows(findings: Path) -> NDArray[np.int64]:
+    """The rows of the test images that are in the training set too, from the table that prepare writes."""
+    with findings.open(encoding="utf-8", newline="") as file:
+        return np.array([int(row["row"]) for row in csv.DictReader(file) if row["finding"] == "leaked"], np.int64)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,35 +24,21 @@ BINS: Columns = {"n": int, "confidence": float, "accuracy": float, "accuracy_low
 
 
 def read_table(path: Path, columns: Columns) -> list[Row]:
-    """Read the named columns of a CSV file, each of whose values `columns` converts.
-
-    Raises:
-        InputError: the file is missing, or has no such columns and values.
-    """
-    try:
-        return parse_table(path.read_bytes(), str(path), columns)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
+    """As `parse_table`, of a file."""
+    return parse_table(path.read_bytes(), str(path), columns)
 
 
 def parse_table(content: bytes, name: str, columns: Columns) -> list[Row]:
-    """The same of a file's content, which an error calls by `name`."""
+    """Read the named columns of a CSV file, each of whose values `columns` converts.
+
+    Args:
+        content: the file's. name: what an error calls it.
+
+    Raises:
+        InputError: it has no such columns and values.
+    """
     try:
         table = csv.DictReader(io.StringIO(content.decode(), newline=""))
         return [{column: convert(row[column]) for column, convert in columns.items()} for row in table]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{name}: must be a table with {', '.join(columns)}: {reason(error)}") from error
-
-
-def read_figure(path: Path, name: str) -> float:
-    """Read one number of a JSON file of metrics.
-
-    Raises:
-        InputError: the file is missing, or has no such number.
-    """
-    try:
-        return float(json.loads(path.read_text(encoding="utf-8"))[name])
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: must be metrics with {name}: {reason(error)}") from error

@@ -1,6 +1,5 @@
 """A trained network's file: written as stock Keras would, and read back with checks."""
 
-import hashlib
 import sys
 from math import prod
 from pathlib import Path
@@ -15,7 +14,7 @@ from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what 
 from stages.arrays.prepared import MOST_CHANNELS
 from stages.network.architecture import LOSS, build_optimizer
 from stages.network.inference import predict_probabilities
-from stages.running.outputs import replacing
+from stages.running.outputs import md5, replacing
 from stages.running.process import InputError, reason
 
 
@@ -117,9 +116,3 @@ def read_card(model: Path, classes: int) -> Card:
             f"{path}: of another model than {model}; `dvc repro` writes it anew (null for model_md5 is any)"
         )
     return card
-
-
-def md5(path: Path) -> str:
-    """Of a file, as DVC takes it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()

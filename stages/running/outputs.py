@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,3 +103,9 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
             writer.writerow(
                 {name: f"{value:.{DECIMALS}f}" if type(value) is float else value for name, value in row.items()}
             )
+
+
+def md5(path: Path) -> str:
+    """Of a file, as DVC takes it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

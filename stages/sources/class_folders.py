@@ -10,19 +10,17 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
+from stages.arrays.npy import write_array
 from stages.images.decoding import strict_warnings
 from stages.running.outputs import replacing, write_csv
 from stages.running.process import InputError, printable
 from stages.sources.layout import check_trained, find_pictures
 from stages.sources.parameters import Data
 from stages.sources.passes import Passes
-from stages.sources.raw import FILE_COLUMNS, check_space, replacing_raw, some, summary, write_header
-
-LETTER_BYTES = 4  # of numpy's text
+from stages.sources.raw import FILE_COLUMNS, replacing_raw, some, summary
 
 
 def copy_class_folders(source: Path, raw: Path, data: Data) -> list[str]:
@@ -35,14 +33,14 @@ def copy_class_folders(source: Path, raw: Path, data: Data) -> list[str]:
         What it was taken for, and notes, a line each.
 
     Raises:
-        InputError: as `find_pictures` and `Passes`, or the disk is full, or the pictures are too few to hold some back.
+        InputError: as `find_pictures` and `Passes`, or the pictures are too few to hold some back.
     """
     layout = find_pictures(source)
     passes = Passes(source, data)
     letters = max(map(len, layout.classes))
     with strict_warnings():
         pictures, channels, row_bytes = passes.survey(layout.pictures)
-        check_space(raw, len(pictures) * (2 * row_bytes + LETTER_BYTES * letters))  # the temporary file has them, too
+        raw.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=raw) as rows:
             pictures, digests, size = passes.decode(pictures, channels, row_bytes, rows)
             check_trained(source, pictures)  # some may have been left out
@@ -65,7 +63,8 @@ def copy_class_folders(source: Path, raw: Path, data: Data) -> list[str]:
                     numbers = [row for row in order if is_test[row] == side]
                     names = [printable(Path(pictures[row].path).relative_to(source)) for row in numbers]
                     files += [{"set": name, "row": row, "file": file} for row, file in enumerate(names)]
-                    _write_rows(partials[f"x_{name}"], (len(numbers), *shape), rows, numbers)
+                    blocks = (os.pread(rows.fileno(), row_bytes, number * row_bytes) for number in numbers)
+                    write_array(partials[f"x_{name}"], "|u1", (len(numbers), *shape), blocks)
                     with replacing(partials[f"y_{name}"]) as partial:
                         np.save(partial, np.array([labels[row] for row in numbers], f"<U{letters}"))
                     counts.append(len(numbers))
@@ -98,12 +97,3 @@ def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence
             sides[digest] = copies[digest] <= wanted
             wanted -= copies[digest] * sides[digest]
     return [sides[digest] for digest in digests]
-
-
-def _write_rows(path: Path, shape: Sequence[int], rows: IO[bytes], numbers: Sequence[int]) -> None:
-    """Write an .npy file of the rows of these numbers."""
-    row_bytes = int(np.prod(shape[1:]))
-    with replacing(path) as partial, partial.open("wb") as output:
-        write_header(output, shape)
-        for number in numbers:
-            output.write(os.pread(rows.fileno(), row_bytes, number * row_bytes))

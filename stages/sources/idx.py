@@ -8,27 +8,15 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stages.images.decoding import MOST_PIXELS
-from stages.running.outputs import replacing
+from stages.arrays.npy import write_array
 from stages.running.process import InputError, reason
-from stages.sources.raw import (
-    BLOCK_BYTES,
-    Readable,
-    Stream,
-    check_streams,
-    open_file,
-    replacing_raw,
-    some,
-    summary,
-    write_header,
-)
+from stages.sources.raw import check_arrays, replacing_raw, some, summary
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<set>train|test|t10k)-(?P<kind>images|labels)[-.]idx[0-9]-ubyte(\.gz)?")
 USUAL = {  # names to show to whoever lacks one
@@ -53,21 +41,17 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> list[str]:
         What it was taken for, and notes, a line each.
 
     Raises:
-        InputError: a file is missing, or there are several for one array, or one is not what its header says, or as
-            `check_streams`.
+        InputError: as `find_files`, `read_idx` and `check_arrays`.
     """
     files, notes = find_files(source, (entry.name for entry in source.iterdir() if not entry.name.startswith(".")))
-    with ExitStack() as stack:
-        streams = {name: stack.enter_context(_open(source, files[name], DIMENSIONS[name[0]])) for name in USUAL}
-        check_streams(streams, raw)
-        partials = stack.enter_context(replacing_raw(raw))
-        for name, stream in streams.items():
-            with replacing(partials[name]) as partial, partial.open("wb") as output:
-                _write(stream, output, transposed and name[0] == "x")
-    train, test = (streams[name].shape for name in ("x_train", "x_test"))
+    arrays = {name: read_idx(source / file, DIMENSIONS[name[0]]) for name, file in files.items()}
     if transposed:
-        train, test = ((shape[0], *shape[:0:-1]) for shape in (train, test))
-    return [summary("IDX files", train, test), *notes]
+        arrays |= {name: array.swapaxes(1, 2) for name, array in arrays.items() if name[0] == "x"}
+    check_arrays({str(source / files[name]): array for name, array in arrays.items()})
+    with replacing_raw(raw) as partials:
+        for name, array in arrays.items():
+            write_array(partials[name], "|u1", array.shape, [np.ascontiguousarray(array).data])
+    return [summary("IDX files", arrays["x_train"].shape, arrays["x_test"].shape), *notes]
 
 
 def find_files(source: Path, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -98,54 +82,34 @@ def _array(match: re.Match[str]) -> str:
     return ("x" if match["kind"] == "images" else "y") + ("_train" if match["set"] == "train" else "_test")
 
 
-@contextmanager
-def _open(folder: Path, name: str, dimensions: int) -> Iterator[Stream]:
-    """Open an IDX file and read its header.
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes with so many dimensions.
 
     Raises:
-        InputError: it cannot be opened, or is no IDX file of unsigned bytes with so many dimensions, or its header
-            declares what the file cannot hold.
+        InputError: it is none, or damaged, or does not hold just what its header declares.
     """
-    path = folder / name
-    with open_file(path) as file:
+    if not path.is_file():
+        raise InputError(f"{path}: is not a file")
+    with path.open("rb") as file:
         zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC  # whatever its name: browsers unpack, and keep the .gz
         file.seek(0)
-        content: Readable = gzip.GzipFile(fileobj=file) if zipped else file
+        content = gzip.GzipFile(fileobj=file) if zipped else file
         try:
             header = content.read(4 + 4 * dimensions)
+            magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
+            if header[:4] != magic or len(header) < 4 + 4 * dimensions:
+                raise InputError(
+                    f"{path}: starts with {header[:4].hex(' ') or 'nothing'}; must be an IDX file of unsigned bytes in "
+                    f"{dimensions} dimension{'s' if dimensions > 1 else ''}, {magic.hex(' ')}"
+                )
+            shape = np.frombuffer(header, ">u4")[1:].tolist()
+            declared = math.prod(shape)
+            if declared > path.stat().st_size * (DEFLATE_RATIO if zipped else 1):  # before memory is taken for it
+                raise InputError(f"{path}: its header declares {declared:,} bytes, more than the file can hold")
+            values = content.read(declared + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: damaged archive: {reason(error)}") from error
-        magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
-        if header[:4] != magic or len(header) < 4 + 4 * dimensions:
-            raise InputError(
-                f"{path}: starts with {header[:4].hex(' ') or 'nothing'}; must be an IDX file of unsigned bytes in "
-                f"{dimensions} dimension{'s' if dimensions > 1 else ''}, {magic.hex(' ')}"
-            )
-        shape = tuple(int.from_bytes(header[i : i + 4], "big") for i in range(4, len(header), 4))
-        _check_size(path, shape, path.stat().st_size, len(header), zipped)
-        yield Stream(str(path), content, math.prod(shape), shape)
-
-
-def _check_size(path: Path, shape: tuple[int, ...], size: int, header: int, zipped: bool) -> None:
-    declared = header + math.prod(shape)
-    if zipped and declared > size * DEFLATE_RATIO:
-        raise InputError(f"{path}: declares {declared:,} bytes, more than its {size:,} compressed bytes can hold")
-    if not zipped and declared != size:
-        raise InputError(f"{path}: has {size:,} bytes, but {declared:,} by its header: uint8 of shape {shape}")
-    if math.prod(shape[1:]) > MOST_PIXELS:
-        raise InputError(f"{path}: images of {shape[1]}x{shape[2]}; must be at most {MOST_PIXELS:,} pixels")
-
-
-def _write(stream: Stream, output: IO[bytes], transposed: bool) -> None:
-    if not transposed:
-        write_header(output, stream.shape)
-        stream.copy(output)
-        return
-    count, cols, rows = stream.shape
-    write_header(output, (count, rows, cols))
-    image = max(1, rows * cols)
-
-    def turn(block: bytes) -> bytes:
-        return np.frombuffer(block, np.uint8).reshape(-1, cols, rows).transpose(0, 2, 1).tobytes()
-
-    stream.copy(output, max(1, BLOCK_BYTES // image) * image, turn)
+    if len(values) != declared:
+        few = "fewer" if len(values) < declared else "more"
+        raise InputError(f"{path}: holds {few} bytes than the {declared:,} that its header declares")
+    return np.frombuffer(values, np.uint8).reshape(shape)

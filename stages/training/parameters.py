@@ -16,10 +16,10 @@ class Augmentation(Section):
     shift: pixels, along rows and along columns.
     """
 
-    rotation: Annotated[float, Meta(ge=0, le=180)] = 0.0
-    shear: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    zoom: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    shift: Annotated[float, Meta(ge=0, le=4096)] = 0.0
+    rotation: Annotated[float, Meta(ge=0, le=180)]
+    shear: Annotated[float, Meta(ge=0, le=1)]
+    zoom: Annotated[float, Meta(ge=0, lt=1)]
+    shift: Annotated[float, Meta(ge=0, le=4096)]
 
 
 class Train(Section):

@@ -1,7 +1,5 @@
 """One step of training: the gradients of a batch's shards, side by side, and their sum in a fixed order."""
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -39,7 +37,7 @@ class ShardedStep:
             InputError: a layer regularizes its activity, a loss that would count differently in shards, or, in a
                 cluster, changes something beside the weights, of which no process would know the others' share.
         """
-        active = [layer.name for layer in _all_layers(network) if layer.activity_regularizer is not None]
+        active = [layer.name for layer in network._flatten_layers() if layer.activity_regularizer]
         if active:
             raise InputError(
                 f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is"
@@ -120,11 +118,3 @@ class ShardedStep:
         hits = tf.reduce_sum(keras.metrics.categorical_accuracy(labels, probabilities))
         told = [*tape.gradient(share, self._weights), loss, hits]
         return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
-
-
-def _all_layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers of a network, and of the networks that are among them."""
-    for layer in network.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
