@@ -53,7 +53,6 @@ def main() -> None:
     to_labels = partial(one_hot, classes=len(classes))
     names = ["findings.csv", "dataset.json", "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"]
     outputs = [args.look, args.sheet, *(args.prepared / name for name in names)]
-    args.prepared.mkdir(parents=True, exist_ok=True)
     with replacing_all(*outputs) as (metrics, sheet, findings, description, *arrays):
         write_json(metrics, look.metrics)
         write_csv(findings, COLUMNS, look.findings)

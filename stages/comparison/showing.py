@@ -24,23 +24,13 @@ IMAGES = Path("data/prepared/x_test.npy")
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Everything, for programs."""
+    sides = {"a": comparison.a, "b": comparison.b}
     pairs = comparison.pairs
-    low, high = pairs.interval
     return {
-        **{
-            side: {"revision": str(results.revision), "accuracy": round(results.accuracy, 6)}
-            for side, results in (("a", comparison.a), ("b", comparison.b))
-        },
-        "n": pairs.n,
-        **{"both_right": pairs.both, "only_a_right": pairs.only_a, "only_b_right": pairs.only_b},
-        "both_wrong": pairs.neither,
-        "difference": round(pairs.difference, 6),
-        "difference_low": round(low, 6),
-        "difference_high": round(high, 6),
-        "exact_p": float(f"{pairs.exact_p:.6g}"),
-        "verdict": pairs.verdict,
-        "mended": list(comparison.mended.values()),
-        "broken": list(comparison.broken.values()),
+        **{name: {"revision": str(side.revision), "accuracy": side.accuracy} for name, side in sides.items()},
+        **vars(pairs),
+        **{name: getattr(pairs, name) for name in ("n", "difference", "interval", "exact_p", "verdict")},
+        **{"mended": list(comparison.mended.values()), "broken": list(comparison.broken.values())},
     }
 
 

@@ -11,9 +11,7 @@ CLEARED_PREFIXES = (
     *("HDF5_", "H5PY_", "MPL", "FREETYPE_"),  # how it is written and drawn
 )
 
-# TF_CONFIG, where to compute and not what, is for train to take and for `ignore_cluster`; the rest is Terraform's.
-KEPT = ("TF_CONFIG", "TF_DATA_DIR", "TF_IN_AUTOMATION", "TF_INPUT", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS")
-KEPT_PREFIXES = ("TF_CLI_", "TF_VAR_", "TF_LOG", "TF_TOKEN_", "TF_PLUGIN_", "TF_REGISTRY_", "TF_CLOUD_", "TF_ACC")
+KEPT = "TF_CONFIG"  # where to compute, and not what: for train to take and for `ignore_cluster`
 
 PINNED = {
     "TF_ENABLE_ONEDNN_OPTS": "1",  # TensorFlow switches oneDNN on by itself only on some CPUs
@@ -59,11 +57,7 @@ def pin() -> None:
     TensorFlow or matplotlib is imported: they read these variables as they load.
     """
     pinned = PINNED | (PINNED_WITH_AVX2 if has_avx2() else {})
-    theirs = {
-        name
-        for name in os.environ
-        if name.startswith(CLEARED_PREFIXES) and name not in KEPT and not name.startswith(KEPT_PREFIXES)
-    }
+    theirs = {name for name in os.environ if name.startswith(CLEARED_PREFIXES) and name != KEPT}
     ignored = sorted(name for name in theirs if os.environ[name] != pinned.get(name))
     for name in theirs:
         del os.environ[name]

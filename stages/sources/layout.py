@@ -43,21 +43,19 @@ class Layout:
 
 
 class Folder(NamedTuple):
-    """The files right in a folder, sorted by name: pictures by their suffix, other files, and what is hidden."""
+    """The files right in a folder, sorted by name: pictures by their suffix, and others."""
 
     path: Path
     pictures: list[str]
     others: list[str]
-    hidden: list[str]
 
 
 def walk(source: Path) -> Iterator[Folder]:
-    """The folder `source` and all visible ones below it; sorted, since no file system's order is.
+    """The folder `source` and all below it, without what is hidden; sorted, since no file system's order is.
 
-    Links to files are followed, out of the source too; links to folders are not: DVC does not see into them.
+    Links to files are followed, out of the source too; links to folders are not: the preflight refuses them.
 
     Raises:
-        InputError: there is a link to a folder.
         OSError: a folder cannot be read.
     """
 
@@ -65,16 +63,11 @@ def walk(source: Path) -> Iterator[Folder]:
         raise error
 
     suffixes = picture_suffixes()
-    for name, folders, files in os.walk(source, onerror=refuse):
-        folder = Path(name)
-        hidden = sorted(entry for entry in (*folders, *files) if entry.startswith("."))
-        folders[:] = sorted(set(folders).difference(hidden))
-        for link in filter(Path.is_symlink, map(folder.joinpath, folders)):
-            raise InputError(f"{link}: a link to a folder; must be the folder, or links to its files")
-        visible = [folder / file for file in sorted(set(files).difference(hidden))]
-        pictures = [str(file) for file in visible if file.suffix.lower() in suffixes]
-        others = [str(file) for file in visible if file.suffix.lower() not in suffixes]
-        yield Folder(folder, pictures, others, [str(folder / entry) for entry in hidden])
+    for folder, folders, files in os.walk(source, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
+        pictures = [str(path) for path in paths if path.suffix.lower() in suffixes]
+        yield Folder(Path(folder), pictures, [str(path) for path in paths if path.suffix.lower() not in suffixes])
 
 
 def holds_class_folders(source: Path) -> bool:
@@ -99,24 +92,16 @@ def find_pictures(source: Path) -> Layout:
     sets, beside = _sets(source, top, class_folders)
     pictures: list[Picture] = []
     notes: list[str] = []
-    around = {set_folder.parent for set_folder in sets.values()} - {*sets.values()}
-    loose = [path for folder in folders if folder.path in around for path in sorted(folder.pictures + folder.others)]
-    others: list[str] = []
     empty: list[Path] = []
     for name, set_folder in sets.items():
         before = len(pictures)
-        classes = set(class_folders[set_folder])
         for folder in folders:
-            if not folder.path.is_relative_to(set_folder):
+            if set_folder not in folder.path.parents:
                 continue
             place = folder.path.relative_to(set_folder).parts
-            if not place:
-                loose += sorted(folder.pictures + folder.others)
-                continue
             label = unicodedata.normalize("NFC", place[0])  # macOS decomposes letters such as ü
             pictures += [Picture(path, label, name == "test") for path in folder.pictures]
-            others += folder.others
-            if len(place) == 1 and folder.path not in classes:
+            if len(place) == 1 and folder.path not in class_folders[set_folder]:
                 empty.append(folder.path)
         if len(pictures) == before:
             raise InputError(
@@ -125,11 +110,12 @@ def find_pictures(source: Path) -> Layout:
             )
         if name == "val":
             notes.append(f"{set_folder}: its {len(pictures) - before:,} pictures join the training rows")
+    taken = {picture.path for picture in pictures}
+    looked_at = [folder for folder in folders if not any(folder.path.is_relative_to(path) for path in beside)]
+    left = [path for folder in looked_at for path in sorted(folder.pictures + folder.others) if path not in taken]
     passed_over: dict[str, Sequence[str | Path]] = {
-        "hidden": [path for folder in folders for path in folder.hidden],
         "beside the sets": beside,
-        "in no class folder": loose,
-        "no picture by the suffix": others,
+        "no picture in a class folder": left,
         "a class folder without a picture": empty,
     }
     notes += [f"passed over, {why}: {some(paths)}" for why, paths in passed_over.items() if paths]

@@ -38,7 +38,6 @@ def replacing_raw(raw: Path) -> Iterator[dict[str, Path]]:
     Beside them stands "files", a table of FILE_COLUMNS that says which file a row comes from. It has a header only:
     sources of a file a row write theirs over it.
     """
-    raw.mkdir(parents=True, exist_ok=True)
     with replacing_all(*(raw / f"{name}.npy" for name in NAMES), raw / "files.csv") as partials:
         write_csv(partials[-1], FILE_COLUMNS, [])
         yield dict(zip((*NAMES, "files"), partials, strict=True))

@@ -8,34 +8,21 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.running.locks import hold
 from stages.running.outputs import replacing
-from stages.running.process import InputError, reason
+from stages.running.process import reason
 
 
 class Backup:
-    """One file in `folder`, named by a key of everything that the result depends on: another key, another training.
-
-    A lock beside it lasts as long as the process: a training clears what killed ones left, and no live one's.
-    """
+    """One file in `folder`, named by a key of everything that the result depends on: another key, another training."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        """Take the lock.
-
-        Raises:
-            InputError: another process, with just these inputs, has it.
-        """
-        self.folder, self.key = folder, key
-        self.path = folder / f"{key}.npz"
-        lock = hold(folder / f"{key}.lock")
-        if lock is None:
-            raise InputError(f"{self.path}: another process is training with the same inputs; must end first")
-        self._lock = lock
+        """Name the file."""
+        self.folder, self.path = folder, folder / f"{key}.npz"
 
     def load(self) -> bytes:
         """What `save` wrote last, for `unpack`; empty if there is no (readable) backup."""
@@ -57,19 +44,11 @@ class Backup:
 
     def remove(self) -> None:
         """Delete this backup, and those that killed trainings left behind."""
-        self._clear(self.key, self._lock)
-        entries = [*self.folder.glob("*.npz"), *self.folder.glob("*.lock")]
-        keys = {entry.stem.removeprefix(".partial-") for entry in entries}
-        for key in filter(re.compile("[0-9a-f]{64}").fullmatch, keys):  # nobody else names files so
-            if (lock := hold(self.folder / f"{key}.lock")) is not None:
-                self._clear(key, lock)
+        for path in self.folder.glob("*.npz"):
+            if re.fullmatch(r"(\.partial-)?[0-9a-f]{64}", path.stem):  # nobody else names files so
+                path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it is not there, or holds something else
             self.folder.rmdir()
-
-    def _clear(self, key: str, lock: IO[bytes]) -> None:
-        for name in (f"{key}.npz", f".partial-{key}.npz", f"{key}.lock"):
-            (self.folder / name).unlink(missing_ok=True)
-        lock.close()
 
 
 def unpack(content: bytes) -> tuple[list[dict[str, float]], list[NDArray[Any]]]:

@@ -54,18 +54,12 @@ def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.
     Args:
         labels: one-hot (n, classes), of all rows.
     """
-    if len(validation_rows) < FEW:
-        rows = "1 validation row" if len(validation_rows) == 1 else f"{len(validation_rows)} validation rows"
-        return (
-            f"only {rows}: val_accuracy and what counts as unsure say little; train.validation_split, a larger share "
-            "of the training images, takes more"
-        )
-    held, occurring = (int(rows.any(axis=0).sum()) for rows in (labels[validation_rows], labels))
-    if held >= min(occurring, len(validation_rows)) / 2:
+    n, (held, occurring) = len(validation_rows), (rows.any(axis=0).sum() for rows in (labels[validation_rows], labels))
+    if n >= FEW and held >= occurring / 2:
         return None
     return (
-        f"the {len(validation_rows):,} validation rows hold {held} of {occurring} classes: val_accuracy says "
-        "little; train.validation_rows = stratified takes the last rows of each class"
+        f"{n:,} validation rows, of {held} of {occurring} classes: val_accuracy and what counts as unsure say little; "
+        "a larger train.validation_split takes more, train.validation_rows = stratified some of each class"
     )
 
 

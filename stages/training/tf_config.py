@@ -1,11 +1,14 @@
 """What TF_CONFIG says: which processes train together, and which of them this one is."""
 
-import json
 from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
 
 from stages.running.process import InputError, reason
 
-KINDS = ("chief", "worker")  # in the order of the ranks
+Kind = Literal["chief", "worker"]
+Address = Annotated[str, msgspec.Meta(pattern=r"^.+:[0-9]{1,4}$|^.+:[1-6][0-9]{4}$")]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,20 @@ class Task:
         return host.strip("[]"), int(port)
 
 
+class ThisTask(msgspec.Struct):
+    """Which process this is."""
+
+    type: Kind
+    index: int | str
+
+
+class Config(msgspec.Struct):
+    """TF_CONFIG: where the processes listen, and which of them this one is."""
+
+    cluster: dict[Kind, list[Address]]
+    task: ThisTask
+
+
 def parse(text: str) -> tuple[list[Task], int]:
     """Read {"cluster": {"chief": ["host:port"], "worker": ["host:port", ...]}, "task": {"type": ..., "index": ...}}.
 
@@ -36,30 +53,18 @@ def parse(text: str) -> tuple[list[Task], int]:
         InputError: it says something else.
     """
     try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"TF_CONFIG: not JSON: {reason(error)}") from error
-    for key in ("cluster", "task"):
-        if not isinstance(config, dict) or not isinstance(config.get(key), dict):
-            raise InputError(f"TF_CONFIG: has no {key}; must be JSON with an object for cluster and for task")
-    jobs, task = config["cluster"], config["task"]
-    if others := sorted(set(jobs) - set(KINDS)):
-        raise InputError(f"TF_CONFIG: cluster has {', '.join(others)}; must be of a chief and workers only")
-    for kind, addresses in jobs.items():
-        if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
-            raise InputError(f"TF_CONFIG: cluster.{kind} = {addresses}; must be a list of host:port")
-    tasks = [Task(kind, index, address) for kind in KINDS for index, address in enumerate(jobs.get(kind, []))]
-    if len(jobs.get("chief", [])) > 1:
-        raise InputError(f"TF_CONFIG: cluster.chief = {jobs['chief']}; must be one host:port")
-    if len({each.address for each in tasks}) < len(tasks):
-        raise InputError(f"TF_CONFIG: cluster = {jobs}; each process must have a host:port of its own")
-    for rank, each in enumerate(tasks):
-        if each.kind == task.get("type") and str(each.index) == str(task.get("index")):
+        config = msgspec.json.decode(text, type=Config)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InputError(
+            f'TF_CONFIG: {reason(error)}; must be as {{"cluster": {{"worker": ["host:port", ...]}}, '
+            '"task": {"type": "worker", "index": 0}}'
+        ) from error
+    kinds: tuple[Kind, ...] = ("chief", "worker")  # in the order of the ranks
+    tasks = [Task(kind, index, place) for kind in kinds for index, place in enumerate(config.cluster.get(kind, []))]
+    if len(config.cluster.get("chief", [])) > 1 or len({task.address for task in tasks}) < len(tasks):
+        raise InputError(f"TF_CONFIG: cluster = {config.cluster}; must be one chief at most, and no host:port twice")
+    for rank, task in enumerate(tasks):
+        if (task.kind, str(task.index)) == (config.task.type, str(config.task.index)):
             return tasks, rank
-    known = ", ".join(f"{each.kind} {each.index}" for each in tasks) or "no process"
-    raise InputError(f"TF_CONFIG: task is {task.get('type')} {task.get('index')}; must be one of the cluster: {known}")
-
-
-def _is_address(address: object) -> bool:
-    host, _, port = str(address).rpartition(":")
-    return isinstance(address, str) and bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 2**16
+    known = ", ".join(f"{task.kind} {task.index}" for task in tasks) or "no process"
+    raise InputError(f"TF_CONFIG: task is {config.task.type} {config.task.index}; must be one of the cluster: {known}")
