@@ -1,7 +1,6 @@
 """The report of the working tree, beside another revision: all that a reviewer decides from."""
 
 import base64
-import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -10,20 +9,17 @@ from typing import Any, NamedTuple
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from stages.comparison.changes import MISSING, PACKAGES, Changes, find_changes, read_packages, stale_stages
+from stages.comparison.changes import MISSING, Changes, find_changes, read_packages, stale_stages
 from stages.comparison.pairs import Comparison, compare
 from stages.comparison.results import METRICS, read_results
 from stages.comparison.revisions import WORKSPACE, Revision, head, uncommitted
 from stages.comparison.showing import draw_galleries, fill_in
-from stages.evaluation.tables import wilson_interval
 from stages.figures.tables import CLASSES as CLASS_COLUMNS
 from stages.figures.tables import parse_table
 from stages.running.params import flatten
 from stages.running.process import InputError
 
 TRAINING, DATA, CLASSES = "metrics/train.json", "metrics/data.json", "metrics/classes.csv"
-ACCURACIES = {"accuracy": "n", "accuracy_unseen": "n_unseen", "val_accuracy": "val_n"}  # and of how many images
-INTERVAL = ("accuracy_low", "accuracy_high")  # shown in words
 CLASS_COUNTS = ("train.classes.", "test.classes.")  # how the names of counts begin of which there may be thousands
 VALIDATION_ROWS = {  # inputs of train that tell which rows validate
     *("data/prepared/x_train.npy", "data/prepared/y_train.npy"),
@@ -103,14 +99,13 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "galleries": galleries,
         "no_galleries": no_galleries,
         "metrics": {
-            "Test set": _metrics(_numbers(base, METRICS), _numbers(now, METRICS), comparison is not None),
-            "Validation rows": _metrics(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
+            "Test set": _rows(_numbers(base, METRICS), _numbers(now, METRICS), comparison is not None),
+            "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
         },
         "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
         "pictures": {title: _inline(Path(path)) for path, title in PICTURES.items() if Path(path).is_file()},
         "counts": counts[:MOST_ROWS],
         "packages": read_packages(now),
-        "packages_md5": hashlib.md5(now.read(PACKAGES) or b"").hexdigest(),
     }
 
 
@@ -155,17 +150,6 @@ def _recalls(base: Revision, now: Revision) -> list[Row]:
     return _rows({name: before[name] for name in known}, {name: after[name] for name in known})
 
 
-def _metrics(before: Numbers, after: Numbers, comparable: bool) -> list[Row]:
-    """The rows of metrics, an accuracy followed by its interval."""
-    rows = []
-    for row in _rows(before, after, comparable):
-        if row.name not in INTERVAL:
-            rows.append(row)
-        if row.name in ACCURACIES:
-            rows.append(Row(f"{row.name}, 95 % interval", _interval(before, row.name), _interval(after, row.name), ""))
-    return rows
-
-
 def _rows(before: Numbers, after: Numbers, comparable: bool = True) -> list[Row]:
     """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
     rows = []
@@ -181,8 +165,3 @@ def _in_words(number: float | None, sign: str = "") -> str:
     if number is None:
         return MISSING
     return f"{number:{sign}.4f}" if isinstance(number, float) else f"{number:{sign},}"
-
-
-def _interval(numbers: Numbers, name: str) -> str:
-    n = numbers.get(ACCURACIES[name])
-    return " to ".join(map(_in_words, wilson_interval(numbers[name], int(n)))) if n and name in numbers else MISSING

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.prepared import is_channels_first
+from stages.arrays.prepared import channels_last
 from stages.network.inference import forward_function
 from stages.network.model_file import Card
 from stages.network.views import predict_views
@@ -35,9 +35,8 @@ class Predictor:
         Args:
             views: those of a field that it looks at: see `predict_views`, which tells how sure it is.
         """
-        first, second, third = network.input_shape[1:]
-        self._channels_first = is_channels_first(network.input_shape[1:])
-        self.field_shape = (second, third, first) if self._channels_first else (first, second, third)
+        self._shape = network.input_shape
+        self.field_shape = channels_last(np.empty((0, *self._shape[1:]))).shape[1:]
         self.classes = card.classes
         self._unsure_below, self._views = card.unsure_below.get(views, 0.0), views
         self._forward = forward_function(network)
@@ -59,7 +58,7 @@ class Predictor:
         It goes to the network alone: in a batch the last digits would depend on how many others are beside it.
         """
         image = field.reshape(1, *self.field_shape)
-        if self._channels_first:
+        if self.field_shape != self._shape[1:]:
             image = np.ascontiguousarray(np.moveaxis(image, -1, 1))
         probabilities, sureness = predict_views(self._forward, image, self._views)
         return probabilities[0].tolist(), bool(sureness[0] < self._unsure_below)
@@ -108,34 +107,25 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
 
     Returns:
         Whether all of them could be read.
+
+    Raises:
+        InputError: a folder holds no picture, or may not be read.
     """
-    failures: list[InputError] = []
-    for path, sample in _readable(paths, predictor.field_shape, preprocessing, failures):
+    all_read = True
+    for path in [picture for place in paths for picture in find_pictures(place)]:
+        try:
+            sample = picture_sample(path, predictor.field_shape, preprocessing)
+        except InputError as error:
+            all_read = False
+            print(f"predict_sample: {error}", file=sys.stderr)
+            continue
         prediction = predictor.predict(sample)
         if as_json:
             line = json.dumps({"picture": str(path), **prediction, "note": sample.note})
         else:
             line = f"{printable(path)}: {in_words(prediction, sample.note)}"
         print(line, flush=True)
-    return not failures
-
-
-def _readable(
-    paths: Iterable[Path], shape: tuple[int, int, int], preprocessing: str, failures: list[InputError]
-) -> Iterator[tuple[Path, Sample]]:
-    for path in paths:
-        try:
-            found = find_pictures(path)
-        except InputError as error:
-            failures.append(error)
-            print(f"predict_sample: {error}", file=sys.stderr)
-            continue
-        for picture in found:
-            try:
-                yield picture, picture_sample(picture, shape, preprocessing)
-            except InputError as error:
-                failures.append(error)
-                print(f"predict_sample: {error}", file=sys.stderr)
+    return all_read
 
 
 def in_words(prediction: dict[str, Any], note: str | None) -> str:

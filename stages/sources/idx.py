@@ -31,19 +31,19 @@ GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_RATIO = 1032  # the most that a byte of a gzip stream can inflate to
 
 
-def copy_idx(source: Path, raw: Path, transposed: bool) -> list[str]:
+def copy_idx(source: Path, raw: Path, transposed: bool) -> str:
     """Write the IDX files of the folder `source` to `raw`, as uint8 (n, rows, cols) and (n,): all four or none.
 
     Args:
         transposed: the files store an image column after column.
 
     Returns:
-        What it was taken for, and notes, a line each.
+        What it was taken for, in a line.
 
     Raises:
         InputError: as `find_files`, `read_idx` and `check_arrays`.
     """
-    files, notes = find_files(source, (entry.name for entry in source.iterdir() if not entry.name.startswith(".")))
+    files = find_files(source, (entry.name for entry in source.iterdir() if not entry.name.startswith(".")))
     arrays = {name: read_idx(source / file, DIMENSIONS[name[0]]) for name, file in files.items()}
     if transposed:
         arrays |= {name: array.swapaxes(1, 2) for name, array in arrays.items() if name[0] == "x"}
@@ -51,11 +51,11 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> list[str]:
     with replacing_raw(raw) as partials:
         for name, array in arrays.items():
             write_array(partials[name], "|u1", array.shape, [np.ascontiguousarray(array).data])
-    return [summary("IDX files", arrays["x_train"].shape, arrays["x_test"].shape), *notes]
+    return summary("IDX files", arrays["x_train"].shape, arrays["x_test"].shape)
 
 
-def find_files(source: Path, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Find the file of each of the four arrays among `names`, and note which were left aside.
+def find_files(source: Path, names: Iterable[str]) -> dict[str, str]:
+    """Find the file of each of the four arrays among `names`; of one that is there twice, as torchvision leaves it, the one that is not gzipped.
 
     Raises:
         InputError: there is none for one of them, or more than one.
@@ -65,17 +65,15 @@ def find_files(source: Path, names: Iterable[str]) -> tuple[dict[str, str], list
     if len(of_sets) > 1:
         names = some(of_sets.values())
         raise InputError(f"{source}: IDX files of several data sets: {names}; must be of one, in its own folder")
-    files, notes = {}, []
+    files = {}
     for array, usual in USUAL.items():
         such = [match[0] for match in matches if _array(match) == array]
         if not such:
             raise InputError(f"{source}: has IDX files, but no {usual} among them (or .gz)")
-        if len(such) == 2 and such[1] == f"{such[0]}.gz":  # as torchvision leaves them
-            notes.append(f"{such[1]} left aside: {such[0]} was taken")
-        elif len(such) > 1:
+        if len(such) > 1 and such != [such[0], f"{such[0]}.gz"]:
             raise InputError(f"{source}: {some(such)}: several files for {array}; must be one")
         files[array] = such[0]
-    return files, notes
+    return files
 
 
 def _array(match: re.Match[str]) -> str:

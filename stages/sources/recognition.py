@@ -32,7 +32,7 @@ def copy_source(source: Path, raw: Path, data: Data) -> list[str]:
     if kind == ARRAYS:
         lines = [copy_arrays(source, raw)]
     elif kind == IDX:
-        lines = idx.copy_idx(source, raw, data.transposed)
+        lines = [idx.copy_idx(source, raw, data.transposed)]
     else:
         lines = copy_class_folders(source, raw, data)
     return [f"{source}: {line}" for line in lines]
