@@ -91,11 +91,9 @@ def check_writable(*paths: Path) -> None:
 
     Raises:
         InputError: one of `paths` is a folder, or its own folder, or the nearest above it that there is, cannot be
-            written, or two of `paths` are the same.
+            written.
     """
     for path in paths:
-        if paths.count(path) > 1:
-            raise InputError(f"{path}: given for two outputs; must be one's own")
         if path.is_dir():
             raise InputError(f"{path}: is a folder; must be a file to write")
         folder = next(folder for folder in path.parents if folder.exists())

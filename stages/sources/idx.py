@@ -55,7 +55,7 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> str:
 
 
 def find_files(source: Path, names: Iterable[str]) -> dict[str, str]:
-    """Find the file of each of the four arrays among `names`; of one that is there twice, as torchvision leaves it, the one that is not gzipped.
+    """Find the file of each of the four arrays among `names`; of two twins, as torchvision leaves them, the plain one.
 
     Raises:
         InputError: there is none for one of them, or more than one.
