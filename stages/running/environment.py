@@ -11,7 +11,8 @@ CLEARED_PREFIXES = (
     *("HDF5_", "H5PY_", "MPL", "FREETYPE_"),  # how it is written and drawn
 )
 
-KEPT = "TF_CONFIG"  # where to compute, and not what: for train to take and for `ignore_cluster`
+# TF_CONFIG, where to compute and not what, is for train to take and for `ignore_cluster`; the rest is Terraform's.
+KEPT_PREFIXES = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_DATA_DIR", "TF_IN_", "TF_INPUT", "TF_LOG")
 
 PINNED = {
     "TF_ENABLE_ONEDNN_OPTS": "1",  # TensorFlow switches oneDNN on by itself only on some CPUs
@@ -57,7 +58,7 @@ def pin() -> None:
     TensorFlow or matplotlib is imported: they read these variables as they load.
     """
     pinned = PINNED | (PINNED_WITH_AVX2 if has_avx2() else {})
-    theirs = {name for name in os.environ if name.startswith(CLEARED_PREFIXES) and name != KEPT}
+    theirs = [name for name in os.environ if name.startswith(CLEARED_PREFIXES) and not name.startswith(KEPT_PREFIXES)]
     ignored = sorted(name for name in theirs if os.environ[name] != pinned.get(name))
     for name in theirs:
         del os.environ[name]
