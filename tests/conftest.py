@@ -1,7 +1,6 @@
 """A small real data set, and a project reproduced on it once, for tests to copy and change."""
 
 import fcntl
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.project import Project, make_project
+from tests.project import LONG, Project, make_project
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,8 +50,7 @@ def reproduced(shared: Callable[[str, Callable[[Path], None]], Path], mnist: dic
 
     def make(root: Path) -> None:
         project = make_project(root, mnist)
-        run = project.run("dvc", "repro")
-        assert run.returncode == 0, run.stderr
+        project.reproduce()
         project.commit("reproduced")
 
     return Project(shared("reproduced", make))
@@ -63,20 +61,31 @@ def changed(reproduced: Project, shared: Callable[[str, Callable[[Path], None]],
     """The same after an experiment with other parameters that gives a worse model, and a commit. Not to be changed."""
 
     def make(root: Path) -> None:
-        project = Project(Path(shutil.copytree(reproduced.root, root, symlinks=True)))
+        project = reproduced.copy(root)
         values = ("train.epochs=1", "train.learning_rate=1e-3", "model.filters=[4,4]", "model.conv_dropout=0")
-        run = project.run("dvc", "exp", "run", *(word for value in values for word in ("-S", value)))
-        assert run.returncode == 0, run.stderr
-        (root.parent / "changed.log").write_text(run.stdout)
+        said = project.succeed("dvc", "exp", "run", *(word for value in values for word in ("-S", value)))
+        (root.parent / "changed.log").write_text(said)
         project.commit("Fewer filters <b>& | `x`")
 
     return Project(shared("changed", make))
 
 
+@pytest.fixture(scope="session")
+def undisturbed(reproduced: Project, shared: Callable[[str, Callable[[Path], None]], Path]) -> dict[str, str]:
+    """The outputs of a run of LONG epochs that nothing disturbs."""
+
+    def make(root: Path) -> None:
+        project = reproduced.copy(root)
+        project.set_param("train.epochs", LONG)
+        project.reproduce()
+
+    return Project(shared("undisturbed", make)).digests()
+
+
 @pytest.fixture
 def project(reproduced: Project, tmp_path: Path) -> Project:
     """A copy of the reproduced project, DVC's cache included, for one test to change."""
-    return Project(Path(shutil.copytree(reproduced.root, tmp_path / "project", symlinks=True)))
+    return reproduced.copy(tmp_path / "project")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What dvc.yaml declares, and what the code of a stage says for itself."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,31 +54,16 @@ def code_dependencies(stage: str) -> set[str]:
 
 
 def params_declared(stage: str) -> set[str]:
-    """The keys that a stage declares, those of a whole section one by one."""
+    """The keys that a stage declares, of whole sections."""
     declared = stages()[stage].get("params", [])
-    keys = flatten(load(ROOT / "params.yaml"))
-    return {key for key in keys if any(key == name or key.startswith(f"{name}.") for name in declared)}
+    return {key for key in flatten(load(ROOT / "params.yaml")) if key.partition(".")[0] in declared}
 
 
 def params_in_code(module: str) -> set[str]:
-    """The keys that a stage's module takes: of whole sections, as in `convert(params["train"], Train)`, or one."""
-    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
-    names = {".".join(subscripts(node)) for node in ast.walk(tree) if isinstance(node, ast.Subscript)} - {""}
-    keys = flatten(load(ROOT / "params.yaml"))
-    return {
-        key
-        for key in keys
-        if key in names or (key.partition(".")[0] in names and not any(f"{key.partition('.')[0]}." in n for n in names))
-    }
-
-
-def subscripts(node: ast.expr) -> list[str]:
-    """The keys of nested look-ups in the parameters, the first one first; none if it is something else's."""
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        inner = subscripts(node.value)
-        if inner or ast.unparse(node.value) == "params" or ast.unparse(node.value).startswith("read_params("):
-            return [*inner, str(node.slice.value)]
-    return []
+    """The keys that a stage's module takes, of whole sections: `convert(params["train"], Train)`."""
+    text = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+    sections = re.findall(r'params(?:\([^)]*\))?\["(\w+)"\]', text)
+    return {key for key in flatten(load(ROOT / "params.yaml")) if key.partition(".")[0] in sections}
 
 
 def attributes_read(module: str) -> set[str]:

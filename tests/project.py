@@ -40,6 +40,7 @@ gate: {accuracy: 0.983, level: 0.05}
 
 # An hour's recipe in seconds: every path of the real one is taken, the last short batch included.
 SMALL = {"data.source": "data/small.npz", "train.epochs": 2, "train.batch_size": 64, "train.validation_split": 0.1}
+LONG = 6  # epochs: enough to be killed between
 
 
 @dataclass
@@ -49,6 +50,10 @@ class Project:
     root: Path
     env: dict[str, str] = field(default_factory=dict)
 
+    def copy(self, root: Path) -> "Project":
+        """Copy the folder, DVC's cache included."""
+        return Project(Path(shutil.copytree(self.root, root, symlinks=True)))
+
     def command_env(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that these tests may run in
@@ -57,6 +62,12 @@ class Project:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=self.root, env=self.command_env(), text=True, capture_output=True)
+
+    def succeed(self, *command: str) -> str:
+        """Run what must end well; returns what it said."""
+        run = self.run(*command)
+        assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
+        return run.stdout
 
     def make(self, *targets: str) -> subprocess.CompletedProcess[str]:
         """Run make targets with this interpreter's environment as the project's."""
@@ -85,9 +96,7 @@ class Project:
 
     def reproduce(self) -> list[str]:
         """Run `dvc repro`; returns the stages that it really ran, in order."""
-        run = self.run("dvc", "repro")
-        assert run.returncode == 0, run.stdout + run.stderr
-        return re.findall(r"^Running stage '(.*)':$", run.stdout, re.MULTILINE)
+        return re.findall(r"^Running stage '(.*)':$", self.succeed("dvc", "repro"), re.MULTILINE)
 
     def set_param(self, key: str, value: Any) -> None:
         """Set a parameter by its dotted key in the file, as a person would with an editor."""

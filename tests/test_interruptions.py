@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import Project, md5
-
-LONG = 6  # epochs: enough to be killed between
+from tests.cluster import train_command
+from tests.project import LONG, Project, md5
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
@@ -45,29 +44,16 @@ def start_until_the_first_backup(project: Project) -> "subprocess.Popen[str]":
     return process
 
 
-@pytest.fixture(scope="module")
-def undisturbed(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The outputs of a run of LONG epochs that nothing disturbs."""
-    import shutil
-
-    project = Project(Path(shutil.copytree(reproduced.root, tmp_path_factory.mktemp("undisturbed") / "project")))
-    project.set_param("train.epochs", LONG)
-    project.reproduce()
-    return project.digests()
-
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["trainer", "dvc"])
-def test_killed_after_an_epoch_training_resumes_and_ends_with_the_same_bytes(
-    project: Project, undisturbed: dict[str, str], victim: str
+def test_killed_after_an_epoch_training_resumes_to_the_same_bytes(
+    project: Project, undisturbed: dict[str, str]
 ) -> None:
     project.set_param("train.epochs", LONG)
     dvc = start_until_the_first_backup(project)
-    (trainer,) = trainers(project)
-    os.kill({"trainer": trainer, "dvc": dvc.pid}[victim], signal.SIGKILL)
+    dvc.kill()
     dvc.wait()
     wait_for(lambda: trainers(project) == [], "the trainer to end with its DVC", 10)
     assert backups(project), "the training had ended before it was killed"
@@ -81,30 +67,19 @@ def test_killed_after_an_epoch_training_resumes_and_ends_with_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_backup_of_other_parameters_is_not_used(project: Project, reproduced: Project) -> None:
-    project.set_param("train.epochs", LONG)
-    dvc = start_until_the_first_backup(project)
-    os.killpg(dvc.pid, signal.SIGKILL)
-    dvc.wait()
-    project.set_param("train.epochs", 2)
-    run = project.run("dvc", "repro", "--force", "--no-run-cache")
-    assert run.returncode == 0, run.stderr
-    assert "Resuming" not in run.stdout
-    assert project.digests() == reproduced.digests()
-
-
-@pytest.mark.slow
-def test_two_trainings_at_once_with_other_parameters_both_end_well_and_leave_no_backup(
+def test_two_trainings_at_once_with_other_parameters_both_end_well(
     project: Project, undisturbed: dict[str, str], reproduced: Project
 ) -> None:
     """The shorter one ends, and clears up, while the longer one still writes its backups."""
-    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model {0}.h5"
-    arguments += " --confidence {0}.c.json --metrics {0}.json --history {0}.csv"
+
+    def command(name: str) -> list[str]:
+        return train_command(model=f"{name}.h5", confidence=f"{name}.c", metrics=f"{name}.json", history=f"{name}.csv")
+
     project.set_param("train.epochs", LONG)
-    longer = project.start("python", "-m", "stages.train", *arguments.format("longer").split())
+    longer = project.start(*command("longer"))
     wait_for(lambda: bool(backups(project)), "the first finished epoch")
     project.set_param("train.epochs", 2)
-    shorter = project.run("python", "-m", "stages.train", *arguments.format("shorter").split())
+    shorter = project.run(*command("shorter"))
     assert shorter.returncode == 0, shorter.stderr
     assert longer.wait() == 0, (project.root / "log").read_text()
     assert md5(project.root / "longer.h5") == undisturbed["models/cnn.h5"]
@@ -123,15 +98,3 @@ def test_ctrl_c_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project
     log = (project.root / "log").read_text()
     assert "train: interrupted; `dvc repro` goes on" in log and "Traceback" not in log
     assert dvc.returncode != 0
-
-
-@pytest.mark.slow
-def test_a_training_started_by_hand_outlives_the_shell_that_started_it(project: Project) -> None:
-    arguments = "--images data/prepared/x_train.npy --labels data/prepared/y_train.npy --model m.h5"
-    arguments += " --confidence c.json --metrics m.json --history h.csv"
-    shell = project.start("sh", "-c", f"nohup python -m stages.train {arguments} & sleep 1000")
-    wait_for(lambda: trainers(project) != [], "the trainer")
-    shell.kill()
-    shell.wait()
-    wait_for((project.root / "m.h5").exists, "the model of a training whose parent is dead")
-    wait_for(lambda: trainers(project) == [], "its end")

@@ -2,8 +2,10 @@
 
 import copy
 import sys
+from functools import reduce
 from importlib.metadata import version
 from itertools import pairwise
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,7 @@ from stages.running.process import InputError
 from tests.project import ROOT, recipe
 
 GOOD = load(ROOT / "params.yaml")
-
-
-def test_the_committed_file_has_no_problem() -> None:
-    assert params_problems(GOOD) == []
+STAGES = load(ROOT / "dvc.yaml")["stages"]
 
 
 @pytest.mark.ours
@@ -36,10 +35,7 @@ def with_values(values: dict[str, Any]) -> dict[str, Any]:
     params = copy.deepcopy(GOOD)
     for key, value in values.items():
         *sections, name = key.split(".")
-        section = params
-        for part in sections:
-            section = section[part]
-        section[name] = value
+        reduce(getitem, sections, params)[name] = value
     return params
 
 
@@ -47,27 +43,17 @@ def with_values(values: dict[str, Any]) -> dict[str, Any]:
     ("key", "value", "allowed"),
     [
         ("train.epochs", 0, "a whole number, at least 1, at most 10,000"),
-        ("train.epochs", 2.5, "a whole number"),
         ("train.epochs", True, "a whole number"),
-        ("train.epochs", "5", "a whole number"),
-        ("train.epochs", None, "a whole number"),
-        ("train.learning_rate", 0, "a number, above 0, below 10"),
         ("train.learning_rate", float("nan"), "a number, above 0, below 10"),
         ("train.augmentation.zoom", 1, "a number, at least 0, below 1"),
         ("model.filters", [], "a list, each a whole number, at least 1, at most 4,096"),
-        ("model.filters", [32, "16"], "a list, each a whole number"),
-        ("model.filters", 32, "a list"),
         ("prepare.image_data_format", "channels", "channels_first or channels_last"),
-        ("prepare.classes", 1, "null or a whole number, at least 2"),
         ("prepare.scale", float("inf"), "null or a number, above 1e-30"),
         ("prepare.strict", 1, "true or false"),
         ("prepare.class_names", ["a", 1], "null or a list, each text"),
-        ("data.source", "", "the path of a file or folder"),
-        ("data.source", 5, "the path of a file or folder"),
         ("data.source", "a\0b", "the path of a file or folder"),
         ("data.image_size", [28], "null or a list of 2, each a whole number, at least 1"),
         ("data.channels", True, "null or 1 or 3"),
-        ("predict.index", -1, "a whole number, at least 0"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(key: str, value: Any, allowed: str) -> None:
@@ -90,76 +76,54 @@ def test_unknown_missing_and_wrong_come_together() -> None:
     ]
 
 
-def test_the_schema_by_which_editors_check_is_that_of_the_classes() -> None:
-    assert (ROOT / "stages/params.schema.json").read_text() == schema(), "python -m stages.preflight --schema"
-    assert "$schema=stages/params.schema.json" in (ROOT / "params.yaml").read_text().splitlines()[0]
-
-
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        ("data/nowhere.npz", "no such file or folder"),
-        ("s3://bucket/mine", "is an address; must be a file or folder on this machine"),
-        ("requirements.lock", "is, holds or is part of requirements.lock, which is the pipeline's own"),
-        ("stages/sources/idx.py", "is, holds or is part of stages/sources,"),
-        ("data/raw", "is, holds or is part of data/raw/x_train.npy,"),
-        (str(ROOT / "data/../models/cnn.h5"), "is, holds or is part of models/cnn.h5,"),
-        (".", "is, holds or is part of requirements.lock,"),
-        ("x" * 300, "no such file or folder"),
-    ],
-)
-def test_a_data_source_that_dvc_cannot_take_is_one_line_in_our_words(source: str, problem: str) -> None:
-    (line,) = source_problems(source, load(ROOT / "dvc.yaml")["stages"])
-    assert line.startswith(f"params.yaml: data.source = '{source[:9]}") and f": {problem}" in line
-    assert source_problems("data/mnist.npz", load(ROOT / "dvc.yaml")["stages"]) == []
-
-
-def test_a_data_source_of_links_that_lead_to_each_other_is_no_file(tmp_path: Path) -> None:
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for source in (tmp_path / "loop", tmp_path / "loop/x"):
-        (line,) = source_problems(str(source), load(ROOT / "dvc.yaml")["stages"])
-        assert line.endswith(": no such file or folder")
-
-
-@pytest.mark.parametrize(
-    ("sample", "problem"),
-    [
-        ("nowhere.png", "no such file or folder"),
-        ("https://example.org/7.png", "is an address; must be a file or folder on this machine"),
-        ("x" * 300, "no such file or folder"),
-        ("metrics/prediction.png", "is what predict-sample writes; must be another file"),
-        ("metrics", "is a folder, must be one file"),
-    ],
-)
-def test_a_sample_that_dvc_cannot_take_is_one_line_in_our_words(sample: str, problem: str) -> None:
-    stages = load(ROOT / "dvc.yaml")["stages"]
-    (line,) = sample_problems(sample, stages)
-    assert line.startswith(f"params.yaml: predict.input = '{sample[:9]}") and f": {problem}" in line
-    assert sample_problems("README.md", stages) == sample_problems("data/prepared/x_train.npy", stages) == []
-
-
 def test_contradictory_values_are_a_problem() -> None:
     (problem,) = params_problems(with_values({"train.batch_size": 2, "train.shards": 4}))
     assert problem == "params.yaml: train.shards = 4: must be at most train.batch_size = 2"
 
 
+def test_the_schema_by_which_editors_check_is_that_of_the_classes() -> None:
+    assert (ROOT / "stages/params.schema.json").read_text() == schema(), "python -m stages.preflight --schema"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("source", "problem"),
     [
-        *(
-            "train: [",
-            "- 1",
-            "",
-            "a: \x00",
-            "train: {epochs: 1, epochs: 2}",
-            "a: !!int x",
-            "a: " + "9" * 5000,
-            "a: !!int ''",
-            "&a [*a]",
-            "a: &a {b: *a}\na: 1",
-        ),
-        *("[" * 3000, "a: !!python/name:os.system x"),
+        ("x" * 300, "no such file or folder"),
+        ("s3://bucket/mine", "is an address; must be a file or folder on this machine"),
+        ("stages/sources/idx.py", "is, holds or is part of stages/sources,"),
+        (str(ROOT / "data/../models/cnn.h5"), "is, holds or is part of models/cnn.h5,"),
+        (".", "is, holds or is part of requirements.lock,"),
     ],
+)
+def test_a_data_source_that_dvc_cannot_take_is_one_line(source: str, problem: str) -> None:
+    (line,) = source_problems(source, STAGES)
+    assert line.startswith(f"params.yaml: data.source = '{source[:9]}") and f": {problem}" in line
+    assert source_problems("data/mnist.npz", STAGES) == []
+
+
+def test_a_data_source_of_links_that_lead_to_each_other_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (line,) = source_problems(str(tmp_path / "loop/x"), STAGES)
+    assert line.endswith(": no such file or folder")
+
+
+@pytest.mark.parametrize(
+    ("sample", "problem"),
+    [
+        ("x" * 300, "no such file or folder"),
+        ("https://example.org/7.png", "is an address; must be a file or folder on this machine"),
+        ("metrics/prediction.png", "is what predict-sample writes; must be another file"),
+        ("metrics", "is a folder, must be one file"),
+    ],
+)
+def test_a_sample_that_dvc_cannot_take_is_one_line(sample: str, problem: str) -> None:
+    (line,) = sample_problems(sample, STAGES)
+    assert line.startswith(f"params.yaml: predict.input = '{sample[:9]}") and f": {problem}" in line
+    assert sample_problems("README.md", STAGES) == sample_problems("data/prepared/x_train.npy", STAGES) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["train: [", "- 1", "a: \x00", "train: {epochs: 1, epochs: 2}", "a: " + "9" * 5000, "&a [*a]"]
 )
 def test_a_file_that_is_no_mapping_is_one_clear_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
@@ -168,18 +132,13 @@ def test_a_file_that_is_no_mapping_is_one_clear_line(tmp_path: Path, text: str) 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["5", "1e3", "010", "2024_11", "0x10", "2020-01-01", "true", "~", ".inf", ""])
-def test_what_dvc_reads_as_something_else_than_text_is_no_file_name_and_quotes_are_the_way_out(
-    tmp_path: Path, text: str
-) -> None:
-    (tmp_path / "p.yaml").write_text(f"a: {text}\nb: '{text or 5}'\n")
-    read = load(tmp_path / "p.yaml")
-    (problem,) = params_problems(with_values({"data.source": read["a"]}))
+@pytest.mark.parametrize("text", ["010", "2020-01-01", ""])
+def test_a_file_name_that_yaml_takes_for_something_else_needs_quotes(text: str) -> None:
+    (problem,) = params_problems(with_values({"data.source": parse(f"a: {text}", "p.yaml")["a"]}))
     assert problem.endswith("must be the path of a file or folder, in quotes if it looks like a number or a date")
-    assert not params_problems(with_values({"data.source": read["b"]}))
 
 
-SCALARS = ["010", "yes", "no", "1:30", "1_000", "1e-05", ".5", "1.", "+7", "~", "1.2.3", "2024-11-01", "0o17", ".inf"]
+SCALARS = ["010", "yes", "1:30", "1_000", "1e-05", ".5", "+7", "~", "1.2.3", "2024-11-01", "0o17", ".inf"]
 
 
 @given(st.sampled_from(SCALARS) | st.text("0123456789_+-.eExXobtTrRuUfFaAlLsSnNyYoO~: '", max_size=9))
@@ -193,27 +152,17 @@ def test_values_are_read_as_dvc_reads_them(scalar: str) -> None:
     assert repr(parse(text, "p.yaml")) == repr(expected)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: &a {k: 1}\n"
-        + "".join(f"{c}: &{c} {{{', '.join(f'{n}: *{b}' for n in range(9))}}}\n" for b, c in pairwise("abcdefghij")),
-        "a: &a [k, l]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{b}'] * 9)}]\n" for b, c in pairwise("abcdefghij")),
-        "train: {seed: 0x" + "f" * 5000 + "}",
-        '"a\\nb": 1',
-        '"e\\e[31m": 1',
-    ],
-)
-def test_values_larger_than_memory_and_keys_that_break_lines_are_lines_of_their_own(tmp_path: Path, text: str) -> None:
-    (tmp_path / "p.yaml").write_text(text)
-    try:
-        problems = InputError(*params_problems(load(tmp_path / "p.yaml")))
-    except InputError as error:
-        problems = error
+# Aliases of aliases, each nine times in the next: larger than memory.
+ALIASES = "a: &a [k, l]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{b}'] * 9)}]\n" for b, c in pairwise("abcdefghij"))
+
+
+@pytest.mark.parametrize("text", [ALIASES, "train: {seed: 0x" + "f" * 5000 + "}", '"a\\nb": 1'])
+def test_huge_values_and_keys_that_break_lines_are_lines_of_their_own(text: str) -> None:
+    problems = InputError(*params_problems(parse(text, "p.yaml")))
     assert all(problem.isprintable() and len(problem) < 1000 for problem in problems.args)
 
 
-def test_packages_of_other_versions_than_locked_are_one_problem_that_names_some_and_the_python() -> None:
+def test_packages_of_other_versions_than_locked_are_one_problem() -> None:
     names = ["pytest", *(f"no-such-package-{number}" for number in range(9))]
     lock = "".join(f"{name}==0.0.1 \\\n    --hash=sha256:0\n" for name in names)
     (problem,) = package_problems(lock)

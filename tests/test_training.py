@@ -3,8 +3,6 @@
 import errno
 import random
 import shutil
-import subprocess
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 
 from stages.network.runtime import start_tensorflow
 from stages.running.process import InputError
-from tests.project import ROOT, section
+from tests.project import section
 
 start_tensorflow("avx2", "cpu")
 
@@ -22,9 +20,10 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from stages.network.architecture import build_network  # noqa: E402
-from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities, shard_slices  # noqa: E402
+from stages.network.inference import forward_function, predict_probabilities  # noqa: E402
 from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.network.parameters import Model  # noqa: E402
+from stages.network.runtime import within_memory  # noqa: E402
 from stages.network.views import predict_views  # noqa: E402
 from stages.training.augmentation import augment  # noqa: E402
 from stages.training.confidence import OTHER_HANDS, unsure_below  # noqa: E402
@@ -32,9 +31,7 @@ from stages.training.loop import Training  # noqa: E402
 from stages.training.parameters import Train  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
 from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
-from stages.training.step import ShardedStep  # noqa: E402
 
-MODEL = {"filters": [4, 4], "dense_units": 8}
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((50, 12, 12, 1), np.float32)
 OWN, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64  # keys of backups
@@ -42,7 +39,7 @@ LABELS = np.eye(3, dtype=np.float32)[RNG.integers(3, size=50)]
 TRAINING: dict[str, Any] = {"seed": 1, "batch_size": 16, "learning_rate": 0.01, "validation_split": 0.2, "shards": 3}
 
 
-def network(filters: int = 4, dense_units: int = 8, conv_dropout: float = 0.5, dense_dropout: float = 0.5) -> Any:
+def network(conv_dropout: float = 0.5) -> Any:
     """A network of these tests' own: what a project has made of `build_network` may have no dropout, or averages."""
     keras.backend.clear_session()  # or layers are numbered on, and files differ
     keras.utils.set_random_seed(1)
@@ -50,10 +47,10 @@ def network(filters: int = 4, dense_units: int = 8, conv_dropout: float = 0.5, d
     return keras.Sequential(
         [
             layers.Input((12, 12, 1)),
-            *(layers.Conv2D(filters, 3, activation="relu"), layers.MaxPooling2D()),
-            *(layers.Conv2D(filters, 3, activation="relu"), layers.MaxPooling2D()),
+            *(layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D()),
+            *(layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D()),
             *(layers.Dropout(conv_dropout), layers.Flatten()),
-            *(layers.Dense(dense_units, activation="relu"), layers.Dropout(dense_dropout)),
+            *(layers.Dense(8, activation="relu"), layers.Dropout(0.5)),
             *(layers.Dense(3), layers.Activation("softmax")),
         ]
     )
@@ -85,27 +82,6 @@ def training(traced: tuple[Training, list[Any]]) -> Training:
     return at_start(traced)
 
 
-@pytest.mark.parametrize(("n", "shards"), [(1, 1), (2, 3), (40, 7), (127, 4)])
-def test_shards_cover_every_row_once_in_even_non_empty_parts(n: int, shards: int) -> None:
-    sizes = [len(range(n)[part]) for part in shard_slices(n, shards)]
-    assert [row for part in shard_slices(n, shards) for row in range(n)[part]] == list(range(n))
-    assert len(sizes) == min(n, shards) and max(sizes) - min(sizes) <= 1
-
-
-@pytest.mark.parametrize("n", [17, 2])
-def test_a_sharded_step_is_the_step_of_the_whole_batch(n: int) -> None:
-    """Keras' own `train_on_batch`, without dropout, is the reference."""
-    ours, reference = network(conv_dropout=0.0, dense_dropout=0.0), network(conv_dropout=0.0, dense_dropout=0.0)
-    optimizer = keras.optimizers.SGD(0.5)
-    loss, correct = ShardedStep(ours, optimizer, 1, 4)(IMAGES[:n], LABELS[:n], n, 1, 0)
-    reference.compile(keras.optimizers.SGD(0.5), loss="categorical_crossentropy", metrics=["accuracy"])
-    expected_loss, expected_accuracy = reference.train_on_batch(IMAGES[:n], LABELS[:n])
-    assert loss / n == pytest.approx(float(expected_loss), rel=1e-5)
-    assert correct / n == pytest.approx(float(expected_accuracy))
-    for got, expected in zip(ours.get_weights(), reference.get_weights(), strict=True):
-        assert np.allclose(got, expected, atol=1e-6)
-
-
 def test_an_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
     first, second, again = (list(epoch_batches(57, 16, 5, epoch)) for epoch in (1, 2, 1))
     assert [len(rows) for rows in first] == [16, 16, 16, 9]
@@ -117,7 +93,7 @@ def one_hot_labels(classes: list[int]) -> Any:
     return np.eye(max(classes) + 1, dtype=np.float32)[classes]
 
 
-@pytest.mark.parametrize(("n", "split", "rows"), [(60_000, 0.05, 57_000), (997, 0.05, 947), (3, 0.4, 1)])
+@pytest.mark.parametrize(("n", "split", "rows"), [(997, 0.05, 947), (3, 0.4, 1)])
 def test_the_validation_rows_are_the_last_ones_as_many_as_in_keras(n: int, split: float, rows: int) -> None:
     training, validation = split_rows(np.ones((n, 2), np.float32), split, "last")
     assert training.tolist() == list(range(rows)) and validation.tolist() == list(range(rows, n))
@@ -128,7 +104,7 @@ def test_stratified_validation_rows_are_the_last_of_each_class() -> None:
     assert validation.tolist() == [6, 7] and training.tolist() == [0, 1, 2, 3, 4, 5, 8]
 
 
-@pytest.mark.parametrize(("n", "split"), [(1, 0.5), (10, 0.999), (10, 1e-20)])
+@pytest.mark.parametrize(("n", "split"), [(10, 0.999), (10, 1e-20)])
 def test_a_split_that_leaves_a_side_empty_is_refused_by_name(n: int, split: float) -> None:
     with pytest.raises(InputError, match=r"params\.yaml: train\.validation_split = "):
         split_rows(np.ones((n, 2), np.float32), split, "last")
@@ -144,9 +120,8 @@ def test_validation_rows_that_hold_few_classes_are_warned_of() -> None:
     rows = split_rows(by_class, 0.05, "last")[1]
     assert "the 50 validation rows hold 1 of 4 classes" in str(validation_warning(by_class, rows))
     assert validation_warning(by_class, split_rows(by_class, 0.05, "stratified")[1]) is None
-    assert "only 48 validation rows: " in str(
-        validation_warning(by_class, split_rows(by_class, 0.048, "stratified")[1])
-    )
+    few = split_rows(by_class, 0.048, "stratified")[1]
+    assert "only 48 validation rows: " in str(validation_warning(by_class, few))
 
 
 def test_what_is_made_ahead_comes_in_order_and_its_errors_too() -> None:
@@ -175,9 +150,7 @@ def test_the_seed_alone_decides_and_no_random_state_of_before(traced: tuple[Trai
     assert weights(other) != weights(training.network)
 
 
-def test_the_cosine_schedule_falls_from_the_learning_rate_along_half_a_wave(
-    training: Training, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cosine_schedule_falls_along_half_a_wave(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "train", section(Train, **TRAINING, epochs=2, schedule="cosine"))
     for epoch, steps in ((1, 2), (2, 5)):  # steps before the epoch's last one, of 6
         training.run_epoch(epoch)
@@ -201,7 +174,7 @@ def test_each_image_of_each_epoch_has_random_changes_of_its_own(
     assert len(set(drawn)) == len(drawn) == 2 * 40 * 6 and -1 <= min(drawn) < -0.9 and 0.9 < max(drawn) <= 1
 
 
-def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_resumed_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """Of a network with whatever layers hand on from step to step."""
     recipe = {"epochs": 3, "shards": 2, "schedule": "cosine", "augmentation": {"rotation": 20, "shift": 1}}
     layers = keras.layers
@@ -221,47 +194,35 @@ def test_a_resumed_training_ends_with_the_bytes_and_the_history_of_an_undisturbe
     assert weights(resumed) == weights(undisturbed)
 
 
-def stops_early(losses: list[float]) -> tuple[Training, list[bytes]]:
+# Stops after 6 epochs, though a lower one would have come; of equal ones the first is the best.
+VAL_LOSSES, RAN, KEPT = [3, 2, 4, 1, 1, 5, 0], 6, 4
+
+
+def stops_early() -> tuple[Training, list[bytes]]:
     """A training that bears 2 epochs without a lower val_loss, of which each epoch adds 1 to all weights."""
-    training = training_of(network(), epochs=6, early_stopping=2)
+    training = training_of(network(), epochs=7, early_stopping=2)
 
     def run_epoch(epoch: int) -> dict[str, float]:
         training.network.set_weights([weight + np.float32(1) for weight in training.network.get_weights()])
         after.append(weights(training.network))
-        return {"val_loss": losses[epoch - 1]}
+        return {"val_loss": VAL_LOSSES[epoch - 1]}
 
     after: list[bytes] = []
     training.run_epoch = run_epoch  # type: ignore[method-assign]
     return training, after
 
 
-@pytest.mark.parametrize(
-    ("losses", "ran", "kept"),
-    [
-        ([3, 2, 2, 4, 1, 1], 4, 2),  # stops, though a lower one would have come; of equal ones the first
-        ([3, 2, 4, 1, 5, 6], 6, 4),
-    ],
-)
-def test_early_stopping_keeps_the_best_epoch_also_of_a_training_that_was_killed_after_any(
-    tmp_path: Path, losses: list[float], ran: int, kept: int
-) -> None:
-    undisturbed, after = stops_early(losses)
+def test_early_stopping_keeps_the_best_epoch_also_after_a_kill(tmp_path: Path) -> None:
+    undisturbed, after = stops_early()
     *_, history = undisturbed.run(Backup(tmp_path / "a", OWN))
-    assert [row["kept"] for row in history] == [int(epoch == kept) for epoch in range(1, ran + 1)]
-    assert len(after) == ran and weights(undisturbed.network) == after[kept - 1]
-    for finished in range(1, ran + 1):
+    assert [row["kept"] for row in history] == [int(epoch == KEPT) for epoch in range(1, RAN + 1)]
+    assert weights(undisturbed.network) == after[KEPT - 1]
+    for finished in (1, KEPT, RAN):
         folder = tmp_path / str(finished)
-        assert len(list(islice(stops_early(losses)[0].run(Backup(folder, OWN)), finished))) == finished
-        resumed, _ = stops_early(losses)
+        assert len(list(islice(stops_early()[0].run(Backup(folder, OWN)), finished))) == finished
+        resumed, _ = stops_early()
         *_, again = resumed.run(Backup(folder, OWN))
-        assert again == history and weights(resumed.network) == after[kept - 1]
-
-
-@pytest.mark.ours
-def test_it_can_learn_a_handful_of_images_by_heart(tmp_path: Path) -> None:
-    model = network(conv_dropout=0.0, dense_dropout=0.0, filters=16, dense_units=64)
-    *_, history = training_of(model, IMAGES[:10], LABELS[:10], epochs=60).run(Backup(tmp_path, "k"))
-    assert history[-1]["accuracy"] == 1
+        assert again == history and weights(resumed.network) == after[KEPT - 1]
 
 
 def test_a_diverged_training_is_refused_with_its_epoch(training: Training) -> None:
@@ -270,10 +231,9 @@ def test_a_diverged_training_is_refused_with_its_epoch(training: Training) -> No
         training.run_epoch(1)
 
 
-@pytest.mark.parametrize("told", [[1.2, -0.2], [0.6, 0.45]])
-def test_answers_that_are_negative_or_whose_sum_is_not_1_are_no_probabilities(told: list[float]) -> None:
-    with pytest.raises(InputError, match="outputs are no probabilities"):
-        predict_probabilities(lambda images: tf.constant([told] * len(images), tf.float32), IMAGES)
+def test_want_of_memory_names_the_parameters_that_it_comes_from() -> None:
+    with pytest.raises(InputError, match=r"model\.filters: too large for .* memory"), within_memory("model.filters"):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
 
 def test_a_model_that_normalizes_each_image_by_its_brightest_pixel_is_read(tmp_path: Path) -> None:
@@ -284,20 +244,8 @@ def test_a_model_that_normalizes_each_image_by_its_brightest_pixel_is_read(tmp_p
     assert load_network(tmp_path / "bright.keras").output_shape == (None, 3)
 
 
-def test_a_model_file_that_gives_no_probabilities_is_refused_by_its_name(tmp_path: Path) -> None:
-    logits = keras.Sequential([keras.layers.Input((12, 12, 1)), *network().layers[:-1]])
-    logits.set_weights([weight + np.float32(0.1) for weight in logits.get_weights()])
-    damaged = network()
-    damaged.set_weights([weight * np.float32(np.nan) for weight in damaged.get_weights()])
-    for model, problem in ((logits, "the model's outputs are no probabilities"), (damaged, "not finite")):
-        model.save(tmp_path / "mine.h5")
-        with pytest.raises(InputError, match=rf"mine\.h5: .*{problem}"):
-            load_network(tmp_path / "mine.h5")
-
-
-def test_two_of_a_hundred_right_answers_to_rows_as_other_hands_write_them_are_below_the_warning(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_two_of_a_hundred_right_answers_are_below_the_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers to rows as other hands would have written them."""
     seen: list[Any] = []
 
     def watched(images: Any, amounts: Any, most: Any) -> Any:
@@ -324,60 +272,26 @@ def test_where_no_answer_is_right_none_is_sure() -> None:
     assert unsure_below(model, IMAGES, wrong, np.arange(50)) == {"one_view": 1, "all_views": 1}
 
 
-def test_of_many_rows_some_of_all_classes_tell_what_is_unsure_also_where_the_labels_repeat_themselves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen: list[int] = []
-
-    class Images:
-        def __getitem__(self, rows: Any) -> Any:
-            seen.extend(rows)
-            return IMAGES[rows % 50]
-
-    monkeypatch.setattr("stages.training.confidence.MOST_ROWS", 30)
-    labels = np.eye(3, dtype=np.float32)[np.arange(3000) % 3]
-    images: Any = Images()
-    unsure_below(network(conv_dropout=0.0), images, labels, np.arange(3000))
-    assert len(set(seen)) == 30 and seen == sorted(seen)
-    assert min(np.bincount(np.array(seen) % 3)) > 4
-
-
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "k.npz").write_bytes(b"PK damaged")
     assert Backup(tmp_path, "k").load() == b""
     assert "unreadable, starting afresh" in capsys.readouterr().err
 
 
-def test_removing_a_backup_removes_what_killed_trainings_left_and_nothing_else(tmp_path: Path) -> None:
+def test_the_end_of_a_training_removes_what_killed_ones_left(tmp_path: Path) -> None:
     folder = tmp_path / "resume"
-    folder.mkdir()
-    left = [f"{OWN}.npz", f"{OTHER}.npz", f".partial-{OWN}.npz", f".partial-{OTHER}.npz", f"{THIRD}.lock"]
-    for name in [*left, ".DS_Store", "mnist.npz"]:  # somebody said --resume data
-        (folder / name).touch()
-    Backup(folder, OWN).remove()
-    assert sorted(path.name for path in folder.iterdir()) == [".DS_Store", "mnist.npz"]
-    Backup(tmp_path / "new", OWN).remove()
-    assert not (tmp_path / "new").exists()
-
-
-def test_the_end_of_a_training_leaves_the_backup_of_one_that_still_runs(tmp_path: Path) -> None:
-    folder = tmp_path / "resume"
-    script = (
-        "import sys; from pathlib import Path; from stages.training.resume import Backup\n"
-        "backup = Backup(Path(sys.argv[1]), 'b' * 64); backup.save([], []); print('ready', flush=True); input()"
-    )
-    other = subprocess.Popen(
-        [sys.executable, "-c", script, folder], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout and other.stdout.readline() == "ready\n"
+    running = Backup(folder, OTHER)
+    running.save([], [])
     (folder / f".partial-{OTHER}.npz").touch()  # which it is just writing
-    (folder / f"{THIRD}.npz").touch()
+    its_own = {path.name for path in folder.iterdir()}
+    for name in (f"{OWN}.npz", f".partial-{OWN}.npz", f"{THIRD}.npz", f"{THIRD}.lock", "mnist.npz"):
+        (folder / name).touch()  # somebody said --resume data
     with pytest.raises(InputError, match="another process is training with the same inputs"):
         Backup(folder, OTHER)
     Backup(folder, OWN).remove()
-    assert {path.name for path in folder.iterdir()} == {f"{OTHER}.npz", f".partial-{OTHER}.npz", f"{OTHER}.lock"}
-    other.kill()
-    other.wait()
+    assert {path.name for path in folder.iterdir()} == {"mnist.npz", *its_own}
+    (folder / "mnist.npz").unlink()
+    del running  # as if killed
     Backup(folder, OWN).remove()
     assert not folder.exists()
 
@@ -390,27 +304,18 @@ def test_the_key_of_a_backup_changes_with_parameters_and_with_content(tmp_path: 
     assert len(set(keys)) == 3
 
 
-def test_loss_and_accuracy_are_those_of_keras_evaluate() -> None:
-    model = network()
-    model.compile(loss="categorical_crossentropy", metrics=["accuracy"])
-    loss, accuracy = loss_and_accuracy(predict_probabilities(forward_function(model), IMAGES), LABELS)
-    assert [loss, accuracy] == pytest.approx(model.evaluate(IMAGES, LABELS, verbose=0), rel=1e-5)
-
-
 @pytest.mark.ours
-@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (5, 40, 3), (28, 28, 2)])
+@pytest.mark.parametrize("shape", [(28, 28, 2), (5, 40, 3)])
 def test_images_of_any_size_and_channels_have_a_network_in_either_layout(shape: tuple[int, int, int]) -> None:
     rows, cols, channels = shape
-    first = build_network((channels, rows, cols), 3, section(Model, **MODEL))
-    assert build_network(shape, 3, section(Model, **MODEL)).count_params() == first.count_params()
+    first = build_network((channels, rows, cols), 3, section(Model))
+    assert build_network(shape, 3, section(Model)).count_params() == first.count_params()
     images = np.random.default_rng(0).random((2, channels, rows, cols), np.float32)
     assert np.isfinite(predict_probabilities(forward_function(first), images)).all()
 
 
 @pytest.mark.ours
-def test_a_convolution_pools_as_long_as_its_window_and_the_pooling_fit_and_is_warned_of_when_not(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_convolution_that_does_not_fit_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
     names = [layer.name for layer in build_network((12, 12, 1), 3, section(Model, filters=[4] * 4)).layers]
     assert names[:6] == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_3", "conv_4"]
     warnings = capsys.readouterr().err.splitlines()
@@ -426,7 +331,7 @@ def model_file(tmp_path: Path) -> Path:
     return tmp_path / "cnn.h5"
 
 
-def test_a_saved_network_has_the_bytes_of_keras_and_predicts_the_same_when_it_is_read_back(model_file: Path) -> None:
+def test_a_saved_network_has_the_bytes_of_keras_and_is_read_back(model_file: Path) -> None:
     model = network()
     save_network(model, model_file.with_name("again.h5"), 0.001)
     model.save(model_file.with_name("theirs.h5"))
@@ -440,20 +345,15 @@ def test_a_saved_network_has_the_bytes_of_keras_and_predicts_the_same_when_it_is
     assert (found == expected).all() and np.allclose(found, model(many, training=False), atol=1e-6)
 
 
-@pytest.mark.parametrize("free", [0, 4, 12, 20])
-def test_a_full_disk_is_one_error_that_names_the_model(
-    small_disk: Path, free: int, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """HDF5 itself would say it in pages, and in ways that depend on how much is free."""
+def test_a_full_disk_is_one_error_that_names_the_model(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """HDF5 itself would say it in pages."""
     save_network(network(), small_disk / "cnn.h5", 0.001)
     earlier = (small_disk / "cnn.h5").read_bytes()
-    assert len(earlier) > 24 << 10
-    (small_disk / "others").write_bytes(bytes((60 - free - len(earlier) // 1024) << 10))
+    (small_disk / "others").write_bytes(bytes((48 << 10) - len(earlier)))
     with pytest.raises(OSError, match="No space left") as caught:
-        save_network(network(dense_units=9), small_disk / "cnn.h5", 0.001)
+        save_network(network(), small_disk / "cnn.h5", 0.001)
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(small_disk / "cnn.h5")
     assert (small_disk / "cnn.h5").read_bytes() == earlier and capfd.readouterr().err == ""
-    assert sorted(entry.name for entry in small_disk.iterdir()) == ["cnn.h5", "others"]
 
 
 def test_a_model_for_other_images_or_classes_is_refused(model_file: Path) -> None:
@@ -463,15 +363,13 @@ def test_a_model_for_other_images_or_classes_is_refused(model_file: Path) -> Non
         load_network(model_file, (12, 12, 1), 10)
 
 
-def test_a_missing_or_damaged_model_file_is_one_clear_line(model_file: Path, tmp_path: Path) -> None:
-    content = model_file.read_bytes()
-    for name, damaged in [("half", content[: len(content) // 2]), ("empty", b""), ("text", b"hello")]:
-        (tmp_path / f"{name}.h5").write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"{name}\.h5: not a readable Keras model") as caught:
-            load_network(tmp_path / f"{name}.h5")
-        assert "\n" not in str(caught.value)
+def test_a_missing_or_damaged_model_file_is_one_clear_line(model_file: Path) -> None:
+    model_file.write_bytes(model_file.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"cnn\.h5: not a readable Keras model") as caught:
+        load_network(model_file)
+    assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such file"):
-        load_network(tmp_path / "none.h5")
+        load_network(model_file.with_name("none.h5"))
 
 
 def image_model(answer: Any, shape: tuple[int | None, ...] = (12, 12, 1), dtype: str = "float32") -> Any:
@@ -484,13 +382,17 @@ def test_a_foreign_model_file_is_one_clear_line(tmp_path: Path) -> None:
     pooled = keras.Sequential([layers.GlobalAveragePooling2D(), layers.Dense(2)])
     softmax = layers.Dense(3, activation="softmax")
     narrow = keras.Sequential([layers.Flatten(), layers.Dense(3, activation="softmax", dtype="mixed_bfloat16")])
+    logits = keras.Sequential([layers.Flatten(), layers.Dense(3, bias_initializer="ones")])
+    damaged = network()
+    damaged.set_weights([weight * np.float32(np.nan) for weight in damaged.get_weights()])
     foreign = [
         (image_model(layers.Dense(2), (3,)), r"maps \(3,\) to \(2,\), must map"),
-        (image_model(pooled, (28, 28, 5)), r"maps \(28, 28, 5\) to \(2,\), must map"),
         (image_model(pooled, (None, None, 5)), r"maps \(None, None, 5\) to \(2,\), must map"),
         (image_model(lambda image: {"a": softmax(layers.Flatten()(image))}), "its output is in a dict; must be alone"),
         (image_model(narrow), "computes in bfloat16; must compute in float16"),
         (image_model(lambda image: layers.Dense(3)(image), dtype="int32"), "takes images of int32, must take float"),
+        (image_model(logits), "the model's outputs are no probabilities"),
+        (damaged, "the model's outputs are not finite"),
     ]
     for model, problem in foreign:
         model.save(tmp_path / "mine.keras")
