@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.arrays.npy import Rows, chunks, evenly_spaced, open_array
-from stages.arrays.prepared import Dataset, open_prepared_images, read_dataset
+from stages.arrays.npy import Rows, chunks, open_array
+from stages.arrays.prepared import open_prepared_images, read_dataset
 from stages.running.process import InputError
 from tests.project import ROOT
 
@@ -21,8 +21,7 @@ def saved(tmp_path: Path, array: np.ndarray, version: tuple[int, int] | None = N
     return tmp_path / "a.npy"
 
 
-@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-@pytest.mark.parametrize("dtype", ["uint8", "<i8", ">f4", "<f2"])
+@pytest.mark.parametrize(("version", "dtype"), [((1, 0), "uint8"), ((2, 0), ">f4"), ((3, 0), "<i8")])
 def test_rows_are_those_of_the_array_by_slice_and_by_number(
     tmp_path: Path, version: tuple[int, int], dtype: str
 ) -> None:
@@ -34,7 +33,7 @@ def test_rows_are_those_of_the_array_by_slice_and_by_number(
 
 
 def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> None:
-    np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.float32, (100_000, 28, 28)).flush()  # 300 MB
+    np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.float32, (30_000, 28, 28)).flush()  # 94 MB
     script = (
         "import sys, resource, numpy as np; from pathlib import Path; from stages.arrays.npy import Rows\n"
         "rows = Rows(Path(sys.argv[1])); peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
@@ -54,7 +53,7 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path: Path) 
             read(tmp_path / "none")
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"hello", b"\x93NUMPY\x01\x00\xff\xff{", b"PK\x03\x04 no zip"])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00\xff\xff{", b"PK\x03\x04 no zip"])
 def test_images_of_a_persons_own_that_are_no_array_are_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.npy: not a readable \.npy array: ") as caught:
@@ -81,19 +80,7 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     assert not (tmp_path / "executed").exists()
 
 
-def test_the_description_of_a_data_set_is_read_as_written(tmp_path: Path) -> None:
-    content = '{"classes": ["a", "b"], "centred_glyphs": false}'
-    (tmp_path / "d.json").write_text(content)
-    assert read_dataset(tmp_path / "d.json") == Dataset(["a", "b"], False)
-
-
 def test_chunks_cover_every_row_once_and_stay_small() -> None:
     array = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (1001, 1000, 1000), (0, 0, 0))
     assert [row for part in chunks(array) for row in range(1001)[part]] == list(range(1001))
     assert max(array[part].nbytes for part in chunks(array)) <= 16 << 20
-
-
-def test_evenly_spaced_numbers_reach_from_the_first_to_the_last() -> None:
-    assert evenly_spaced(0, 4) == []
-    assert evenly_spaced(3, 4) == [0, 1, 2]
-    assert evenly_spaced(100, 4) == [0, 33, 66, 99]

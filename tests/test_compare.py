@@ -1,18 +1,19 @@
 """Comparing two models on the same test images, and the gate and the report that stand on it."""
 
-import csv
 import hashlib
-import html
 import json
 import math
 import re
 import shutil
-import subprocess
 import sys
-from html.parser import HTMLParser
+from contextlib import chdir, redirect_stdout
+from functools import cache
+from html import unescape
+from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import cast
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import compare as compare_command
+from stages import gate as gate_command
 from stages import report_page as report_command
 from stages.comparison.changes import find_changes
 from stages.comparison.gating import gate
@@ -30,7 +32,6 @@ from stages.comparison.revisions import Revision, find_base, find_revision, unco
 from stages.comparison.showing import draw_galleries, fill_in
 from stages.running.process import InputError
 from tests.project import Project
-from tests.test_process import our_lines
 
 
 def binomial_tail(successes: int, trials: int) -> float:
@@ -38,7 +39,7 @@ def binomial_tail(successes: int, trials: int) -> float:
     return sum(math.comb(trials, k) for k in range(successes, trials + 1)) / 2**trials
 
 
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 5), (0, 6), (3, 12), (12, 3), (40, 40), (71, 48), (1, 0)])
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 6), (3, 12), (71, 48)])
 def test_mcnemars_p_values_are_those_of_fair_coins(only_a: int, only_b: int) -> None:
     pairs = Pairs(900, only_a, only_b, 10)
     trials = only_a + only_b
@@ -91,38 +92,30 @@ def copy(changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return Project(tmp_path / "project")
 
 
-def test_every_number_of_a_comparison_is_that_of_the_wrong_answers_of_both(
-    changed: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def printed(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-        compare_command.main()
-        return capsys.readouterr().out
+def run(command: ModuleType, *arguments: str) -> str:
+    """Run the command in this process, in the current folder; what it prints."""
+    with patch.object(sys, "argv", ["command", *arguments]), redirect_stdout(StringIO()) as printed:
+        command.main()
+    return printed.getvalue()
 
+
+def test_every_number_of_a_comparison_is_that_of_the_wrong_answers_of_both(
+    changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(changed.root)
     tables = changed.run("git", "show", "HEAD~1:metrics/errors.csv").stdout, Path("metrics/errors.csv").read_text()
     a, b = ({int(line.partition(",")[0]) for line in table.splitlines()[1:]} for table in tables)
-    found = json.loads(printed("HEAD~1", "--json"))
+    found = json.loads(run(compare_command, "HEAD~1", "--json", "--pictures", f"{tmp_path}/new/folder"))
     both, only_a, only_b, neither = 200 - len(a | b), len(b - a), len(a - b), len(a & b)
     assert [found[name] for name in ("n", "both_right", "both_wrong")] == [200, both, neither]
     assert (found["only_a_right"], found["only_b_right"]) == (only_a, only_b) != (0, 0)
     assert [[row["index"] for row in found[kind]] for kind in ("mended", "broken")] == [sorted(a - b), sorted(b - a)]
     interval = [found["difference_low"], found["difference_high"]]
     assert interval == pytest.approx(Pairs(both, only_a, only_b, neither).interval, abs=1e-6)
-    text = " ".join(printed("HEAD~1", "HEAD").split())
-    assert f"A right {both} {only_a} A wrong {only_b} {neither} B - A: {(len(a) - len(b)) / 200:+.4f} (95 %" in text
-    assert f"| A right | {both} | {only_a} |" in printed("HEAD~1", "--md")
-
-
-def test_the_command_line_compares_draws_and_ends_with_a_line_where_it_cannot(changed: Project, tmp_path: Path) -> None:
-    run = changed.run("python", "-m", "stages.compare", "HEAD~1", "--pictures", str(tmp_path / "new/folder"))
-    assert run.returncode == 0 and run.stdout.startswith("A  0."), run.stderr
     assert sorted(path.name for path in (tmp_path / "new/folder").iterdir()) == ["broken.png", "mended.png"]
-    run = changed.run("python", "-m", "stages.compare", "no-such")
-    (line,) = our_lines(run.stderr)
-    assert run.returncode == 1 and line.startswith(
-        "compare: no-such: git knows no such commit; must be a branch, a tag"
-    )
+    text = " ".join(run(compare_command, "HEAD~1", "HEAD").split())
+    assert f"A right {both} {only_a} A wrong {only_b} {neither} B - A: {(len(a) - len(b)) / 200:+.4f} (95 %" in text
+    assert f"| A right | {both} | {only_a} |" in run(compare_command, "HEAD~1", "--md")
 
 
 def test_pictures_are_drawn_of_the_images_that_the_models_were_graded_on_or_not_at_all(copy: Project) -> None:
@@ -152,24 +145,16 @@ def test_a_revision_is_found_by_what_git_or_dvc_calls_it(copy: Project) -> None:
     assert find_base(None) == (None, "there is no earlier commit")
 
 
-class Page(HTMLParser):
+class Page:
     """What a page holds: its text, tags, and the addresses it would load."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+    def __init__(self, page: str) -> None:
+        self.text = unescape(re.sub("<[^>]*>", "", page))
+        self.tags = re.findall("<([a-z0-9]+)", page)
+        self.addresses = re.findall('(?:src|href)="([^"]*)', page)
 
 
+@cache
 def page_about(name: str) -> Page:
     """The page of a comparison of which everything that users name has this name."""
     results = Results(Revision(name), 1, {}, ())
@@ -181,7 +166,7 @@ def page_about(name: str) -> Page:
 MARK_UP = "<>&;|`*_[]()#~$\\!:-+=./\"'\n\t {}%ab1"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.text(st.sampled_from(MARK_UP) | st.characters(exclude_categories=["Cc", "Cs"])))
 def test_what_users_name_stays_text_whatever_it_is(name: str) -> None:
     page, text = page_about(name), " ".join(name.split())
@@ -190,13 +175,13 @@ def test_what_users_name_stays_text_whatever_it_is(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def written(changed: Project) -> tuple[str, str]:
+def written(changed: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """The report of the second commit beside the first, as HTML and as Markdown, by the command line."""
-    run = changed.make("report")
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("report.html and report.md: beside HEAD~1 (")
-    (changed.root / ".venv").unlink()
-    return (changed.root / "report.html").read_text(), (changed.root / "report.md").read_text()
+    page, markdown = (tmp_path_factory.mktemp("report") / name for name in ("report.html", "report.md"))
+    with chdir(changed.root):
+        printed = run(report_command, "--html", str(page), "--markdown", str(markdown))
+    assert printed.startswith(f"{page} and {markdown}: beside HEAD~1 (")
+    return page.read_text(), markdown.read_text()
 
 
 def section(markdown: str, title: str) -> dict[str, list[str]]:
@@ -217,12 +202,10 @@ def test_the_report_shows_the_metrics_of_both_and_what_became_more_or_less(
             expected = [before[name], after[name], after[name] - before[name]]
             assert [float(cell or 0) for cell in rows[name]] == pytest.approx(expected, abs=6e-5)
             assert "\n".join([name, *rows[name]]) in page.text
-        if title == "Test set":
-            interval = f"{after['accuracy_low']:.4f} to {after['accuracy_high']:.4f}"
-            assert rows["accuracy, 95 % interval"][1] == interval
-    recalls = section(markdown, "Recall by class")
-    table = csv.DictReader((changed.root / "metrics/classes.csv").read_text().splitlines())
-    assert all(recalls[row["class"]][1] == f"{float(row['recall']):.4f}" for row in table)
+    test = json.loads((changed.root / "metrics/test.json").read_text())
+    interval = f"{test['accuracy_low']:.4f} to {test['accuracy_high']:.4f}"
+    assert section(markdown, "Test set")["accuracy, 95 % interval"][1] == interval
+    assert len(section(markdown, "Recall by class")) == 2 + 10
 
 
 def test_the_report_names_what_changed_and_nothing_else(written: tuple[str, str], changed: Project) -> None:
@@ -235,9 +218,8 @@ def test_the_report_names_what_changed_and_nothing_else(written: tuple[str, str]
     assert stages["train"][1].startswith("metrics/history.csv, metrics/train.json")
     assert section(markdown, "Files changed").keys() == {"file", "---", "params.yaml"}
     assert "the same as the base's" in markdown
-    for revision in ("HEAD", "HEAD~1"):
-        assert (sha := changed.run("git", "rev-parse", "--short=10", revision).stdout.strip()) in markdown
-        assert sha in text
+    for sha in changed.run("git", "log", "-2", "--format=%h", "--abbrev=10").stdout.split():
+        assert sha in markdown and sha in text
     assert '"Fewer filters <b>& | `x`"' in text and "b" not in Page(written[0]).tags
 
 
@@ -249,65 +231,37 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(written: tuple[str, st
     assert "data:" not in written[1]
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium to look at the page")
-@pytest.mark.parametrize("width", [1200, 390])
-def test_a_browser_draws_every_picture_without_a_complaint_and_nothing_sticks_out(
-    written: tuple[str, str], tmp_path: Path, width: int
-) -> None:
-    # A copy that, once loaded, writes down what it looks like; the page itself allows no script.
-    probe = (
-        "<script>addEventListener('load', () => { document.title = 'x'; document.body.innerHTML = JSON.stringify({"
-        "drawn: [...document.images].filter(i => i.complete && i.naturalWidth > 100).length,"
-        "images: document.images.length, wide: document.documentElement.scrollWidth, window: innerWidth}) })</script>"
-    )
-    framed = written[0].replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
-    inner = tmp_path / "inner.html"
-    inner.write_text(framed.replace("</body>", f"{probe}</body>"))
-    arguments = ["--headless", "--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-    arguments += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900"]
-    arguments += ["--enable-logging=stderr", "--dump-dom", inner.as_uri()]
-    shown = subprocess.run(["chromium", *arguments], capture_output=True, text=True, timeout=60)
-    seen = json.loads(html.unescape(re.findall(r"<body>(.*?)</body>", shown.stdout, re.DOTALL)[0]))
-    assert seen["images"] == seen["drawn"] == 9
-    assert seen["wide"] <= seen["window"]
-    assert not [line for line in shown.stderr.splitlines() if "CONSOLE" in line]
-
-
 def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project) -> None:
     page, same = report(find_revision("HEAD"), "")
     assert "**Nothing changed**" in same and "Mended" not in page
     assert "Is it better" not in same and "What changed" not in same and "---|\n\n" not in same, "an empty table"
     copy.append("stages/figures/curves.py", "\n# not run\n")
-    page, stale = report(find_revision("HEAD"), "")
+    first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
+    page, stale = report(find_revision(first), "")
     assert "These results are not of the files beside them**: report must run again" in stale
     assert "Nothing changed" not in stale and "stages/figures/curves.py" in section(stale, "Files changed")
-    assert "Is it better" in stale and "Mended" not in page and "Broken" not in page
-    first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
-    page, markdown = report(find_revision(first), "")
-    assert "has no metrics/test.json; `dvc repro` makes it" in Page(page).text and "## Environment" in markdown
+    assert "has no metrics/test.json; `dvc repro` makes it" in Page(page).text and "## Environment" in stale
     shutil.rmtree(".git")
     copy.run("git", "init", "-q", ".")
     assert "without a commit, beside no base: none | here." in report(None, "none | here")[1].replace("\\", "")
 
 
 def test_a_shallow_clone_is_reported_without_what_it_lacks(
-    changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed.run("git", "clone", "-q", "--depth=1", changed.root.as_uri(), str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
-    monkeypatch.setattr(sys, "argv", ["report_page", "HEAD~1"])
-    report_command.main()
-    assert "no base: HEAD~1: not in this shallow clone; `git fetch --unshallow` brings" in capsys.readouterr().out
+    printed = run(report_command, "HEAD~1")
+    assert "no base: HEAD~1: not in this shallow clone; `git fetch --unshallow` brings" in printed
     assert find_base(None)[0] is None and "not of the files" not in Path("report.md").read_text()
 
 
 def test_a_change_of_code_that_no_stage_depends_on_is_named(copy: Project) -> None:
     copy.append("stages/gate.py", "\n# always open\n")
-    assert find_changes(find_revision("HEAD")).files == ["stages/gate.py"]
     copy.commit("a gate that is always open")
-    assert "stages/gate.py" in find_changes(find_revision("HEAD~1")).files
-    (copy.root / "metrics/helper.py").write_text("x = 1")
+    Path("metrics/helper.py").write_text("x = 1")
     assert find_changes(find_revision("HEAD")).files == ["metrics/helper.py"]
+    assert "stages/gate.py" in find_changes(find_revision("HEAD~1")).files
 
 
 def test_metrics_of_other_validation_rows_are_not_subtracted_and_counts_of_other_classes_are_shown(
@@ -319,9 +273,7 @@ def test_metrics_of_other_validation_rows_are_not_subtracted_and_counts_of_other
     markdown = report(find_revision("HEAD~1"), "")[1]
     before, after = (section(text, "Validation rows")["val_loss"] for text in (written[1], markdown))
     assert before[2] and after == [*before[:2], ""]
-    counts = section(markdown, "Data")
-    assert counts.keys() - section(written[1], "Data").keys() == {"train classes cat"}
-    assert counts["train classes cat"] == ["-", "7", ""]
+    assert section(markdown, "Data")["train classes cat"] == ["-", "7", ""]
 
 
 @pytest.mark.ours
@@ -338,11 +290,10 @@ def test_the_gate_shuts_at_a_significant_loss_and_below_the_floor_and_tells_what
     passed, failed = gate(first, "", 0.999, 0.05)
     assert failed == [f"metrics/test.json: accuracy {now.accuracy:.4f}, must be at least gate.accuracy = 0.999"]
     assert passed[-1].startswith(f"not compared: {first}: has no metrics/test.json")
-    copy.set_param("gate.accuracy", None)
-    run = copy.run("python", "-m", "stages.gate", "HEAD")
-    assert run.returncode == 0 and "gate: results are as committed\n" in run.stdout
-    run = copy.run("python", "-m", "stages.gate", "HEAD~1")
-    assert run.returncode == 1 and our_lines(run.stderr) == [f"gate: {line}"]
+    with patch("stages.running.params.read_params", lambda: {"gate": {"accuracy": None, "level": 0.05}}):
+        assert "gate: results are as committed\n" in run(gate_command, "HEAD")
+        with pytest.raises(InputError, match=re.escape(line)):
+            run(gate_command, "HEAD~1")
 
 
 def test_results_that_are_not_committed_are_reported_beside_the_last_commit_and_shut_the_gate(copy: Project) -> None:

@@ -43,14 +43,7 @@ def ingest(source: Path, raw: Path, **options: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "naming",
-    [
-        {},
-        {"suffix": ".gz"},
-        {"dot": True},
-        {"dot": True, "suffix": ".gz"},
-        {"prefix": "emnist-balanced-", "suffix": ".gz", "test": "test"},
-    ],
+    "naming", [{}, {"dot": True, "suffix": ".gz"}, {"prefix": "emnist-balanced-", "suffix": ".gz", "test": "test"}]
 )
 def test_the_usual_names_gzipped_or_not_give_the_arrays(tmp_path: Path, naming: dict[str, Any]) -> None:
     source = write(tmp_path / "source", **naming)
@@ -90,19 +83,14 @@ FLIPPED[-6] ^= 255  # of the checksum at the end
 
 BAD = {
     "of shorts": (idx(IMAGES, magic=b"\0\0\x0b\3"), "starts with 00 00 0b 03; must be an IDX file of unsigned bytes"),
-    "labels for images": (idx(IMAGES[:, 0, 0]), "starts with 00 00 08 01; must be .* in 3 dimensions, 00 00 08 03"),
     "empty": (b"", "starts with nothing; must be an IDX file"),
-    "a header cut short": (GOOD[:9], "starts with 00 00 08 03; must be"),
     "cut short": (GOOD[:-1], r"has 615 bytes, but 616 by its header: uint8 of shape \(30, 4, 5\)"),
     "too long": (GOOD + b"\0", "has 617 bytes, but 616 by its header"),
-    "terabytes": (idx(IMAGES, (2**32 - 1,) * 3), r"has 616 bytes, but [\d,]{30,} by its header"),
-    "text": (b"hello, world", "starts with 68 65 6c 6c; must be"),
     "gzip, terabytes": (gzip.compress(idx(IMAGES, (2**32 - 1,) * 3)), r"more than its \d+ compressed bytes can hold"),
     "gzip, cut short": (gzip.compress(GOOD)[:-200], "damaged archive: Compressed file ended before"),
     "gzip, of less": (gzip.compress(GOOD[:-1]), "ends after 599 of 600 bytes"),
     "gzip, of more": (gzip.compress(GOOD + bytes(1 << 24)), "goes on after the 600 bytes that its header declares"),
     "gzip, checksum": (bytes(FLIPPED), "damaged archive: CRC check failed"),
-    "gzip, of noise": (b"\x1f\x8b" + bytes(range(100)), "damaged archive: Unknown compression method"),
     "of a huge image": (
         gzip.compress(idx(np.zeros((1, 8193, 8192), np.uint8)), 1),
         "images of 8193x8192; must be at most 64,000,000 pixels",
@@ -121,19 +109,6 @@ def test_a_file_that_is_not_what_it_should_be_is_one_line_and_nothing_is_written
     assert not list(tmp_path.rglob("*.npy"))
 
 
-def test_sizes_larger_than_the_free_disk_are_refused_before_anything_is_written(
-    small_disk: Path, tmp_path: Path
-) -> None:
-    source = write(tmp_path / "source")
-    shape = (200, 20, 20)
-    (source / "train-images-idx3-ubyte").write_bytes(gzip.compress(idx(np.zeros(shape, np.uint8))))
-    (source / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(200, np.uint8)))
-    (source / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((10, 20, 20), np.uint8)))
-    with pytest.raises(InputError, match=r"raw: 84,210 bytes to copy, but the disk has"):
-        ingest(source, small_disk / "raw")
-    assert not list(small_disk.rglob("*.npy"))
-
-
 def test_what_is_missing_double_or_of_several_data_sets_is_named(tmp_path: Path) -> None:
     source = write(tmp_path / "source")
     (source / "t10k-labels-idx1-ubyte").rename(source / "labels")
@@ -145,15 +120,4 @@ def test_what_is_missing_double_or_of_several_data_sets_is_named(tmp_path: Path)
         ingest(source, tmp_path / "raw")
     write(source, prefix="emnist-letters-")
     with pytest.raises(InputError, match=r"several data sets: emnist-letters-.*, train-.*; must be of one"):
-        ingest(source, tmp_path / "raw")
-
-
-def test_links_out_of_the_folder_are_followed_and_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    source = write(tmp_path / "source")
-    labels = source / "t10k-labels-idx1-ubyte"
-    labels.symlink_to(labels.rename(tmp_path / "elsewhere"))
-    assert "10 test images" in ingest(source, tmp_path / "raw")[0]
-    labels.unlink()
-    labels.mkdir()
-    with pytest.raises(InputError, match="t10k-labels-idx1-ubyte: is not a file"):
         ingest(source, tmp_path / "raw")

@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import matplotlib
 import matplotlib.image
@@ -16,7 +17,6 @@ from stages.dataset.contact_sheet import TILE, draw_contact_sheet
 from stages.dataset.findings import row_hashes
 from stages.dataset.look import Look, centred_glyphs, look_at
 from stages.drawing.tiles import tile
-from tests.project import ROOT
 
 Arrays = dict[str, np.ndarray]
 
@@ -60,59 +60,6 @@ def test_a_clean_set_gives_its_counts_in_a_fixed_order_and_no_warning() -> None:
     assert (list(seen.findings), seen.warnings, seen.notes) == ([], [], [])
 
 
-def test_mnist_gives_no_warning_and_is_of_centred_glyphs() -> None:
-    with np.load(ROOT / "data/mnist.npz") as arrays:
-        images = {"train": arrays["x_train"], "test": arrays["x_test"]}
-        labels = {"train": arrays["y_train"].astype(np.int64), "test": arrays["y_test"].astype(np.int64)}
-    seen = look(images, labels, 10)
-    assert (list(seen.findings), seen.warnings, seen.notes) == ([], [], [])
-    assert centred_glyphs(images["train"]) and not centred_glyphs(255 - images["train"])
-
-
-def brute_force(images: Arrays, labels: Arrays) -> list[tuple[Any, ...]]:
-    """The findings, by comparing every image with every earlier one."""
-    rows = []
-    for kind in findings.KINDS:
-        for name in ("train", "test"):
-            for row, image in enumerate(images[name]):
-                same = [
-                    (n, r) for n in ("train", "test") for r, other in enumerate(images[n]) if (other == image).all()
-                ]
-                own, training = [(n, r) for n, r in same if n == name], [(n, r) for n, r in same if n == "train"]
-                other: tuple[str, Any] | None = {
-                    "leaked": training[0] if name == "test" and training else None,
-                    "contradictory": same[0] if labels[same[0][0]][same[0][1]] != labels[name][row] else None,
-                    "repeated": own[0] if own[0] != (name, row) else None,
-                    "constant": ("", "") if (image == image[0, 0]).all() else None,
-                }[kind]
-                if other is not None:
-                    other_label = labels[other[0]][other[1]] if other[0] else ""
-                    rows.append((kind, name, row, labels[name][row], *other, other_label))
-    return rows
-
-
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("channels", [(), (3,)])
-def test_the_findings_are_those_of_comparing_every_image_with_every_other(
-    monkeypatch: pytest.MonkeyPatch, seed: int, channels: tuple[int, ...]
-) -> None:
-    monkeypatch.setattr(npy, "CHUNK_BYTES", 1_000)  # a few rows a chunk
-    generator = np.random.default_rng(seed)
-    images = {name: generator.integers(0, 2, (n, 2, 2, *channels)) for name, n in (("train", 40), ("test", 25))}
-    if channels:
-        images = {name: np.broadcast_to(array[..., :1], array.shape) for name, array in images.items()}
-    labels = {name: generator.integers(0, 4, len(array)) for name, array in images.items()}
-    seen = look(images, labels)
-    expected = brute_force(images, labels)
-    assert [tuple(row.values()) for row in seen.findings] == expected
-    kinds = [(row[0], row[1]) for row in expected]
-    assert seen.metrics["leaked"] == kinds.count(("leaked", "test")) > 0
-    assert seen.metrics["contradictory"] == [kind for kind, _ in kinds].count("contradictory") > 0
-    for name in ("train", "test"):
-        for kind in ("repeated", "constant"):
-            assert seen.metrics[name][kind] == kinds.count((kind, name)) > 0
-
-
 def test_an_image_of_one_colour_is_constant_though_its_channels_differ() -> None:
     images = {name: np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3)) for name in ("train", "test")}
     images["train"][7] = (250, 10, 20)
@@ -132,7 +79,8 @@ def test_equal_images_with_other_labels_are_told_with_both_names() -> None:
     )
 
 
-def test_what_is_wrong_with_images_is_a_line_each_but_a_few_repeats() -> None:
+def test_what_is_wrong_with_images_is_a_line_each_but_a_few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npy, "CHUNK_BYTES", 1_000)  # a few rows a chunk
     images, labels = clean()
     images["train"][199], labels["train"][199] = images["train"][5], labels["train"][5]
     assert (look(images, labels).metrics["train"]["repeated"], look(images, labels).warnings) == (1, [])
@@ -148,7 +96,7 @@ def test_what_is_wrong_with_images_is_a_line_each_but_a_few_repeats() -> None:
     assert leaked.warnings[0].startswith("all 200 test images are in the training set too (first: test row 0 equals")
 
 
-def changed_labels(classes: int, train: Any = None, test: Any = None) -> tuple[Arrays, Arrays]:
+def relabelled(classes: int, train: Any = None, test: Any = None) -> tuple[Arrays, Arrays]:
     """A clean set whose labels are what the functions make of them."""
     images, labels = clean(classes)
     functions = {"train": train, "test": test}
@@ -167,14 +115,14 @@ def without(*numbers: int) -> Any:
 @pytest.mark.parametrize(
     ("data", "classes", "warnings"),
     [
-        (changed_labels(10, without(3, 7), without(3, 7)), 10, ["classes 3 and 7 have no training image"]),
-        (changed_labels(4, None, without(3)), 4, ["class 3 has no test image"]),
+        (relabelled(10, without(3, 7), without(3, 7)), 10, ["classes 3 and 7 have no training image"]),
+        (relabelled(4, None, without(3)), 4, ["class 3 has no test image"]),
         (clean(), 1000, ["only 4 of the 1,000 classes have a training image"]),
         (clean(13), 25, ["classes 13, 14, 15, 16, 17, 18, 19, 20, 21 and 3 more have no training image"]),
-        (changed_labels(4, np.zeros_like, np.zeros_like), 4, ["the training set has images of one class only: 0"]),
-        (changed_labels(2, rare(19)), 2, []),
+        (relabelled(4, np.zeros_like, np.zeros_like), 4, ["the training set has images of one class only: 0"]),
+        (relabelled(2, rare(19)), 2, []),
         (
-            changed_labels(2, rare(18)),
+            relabelled(2, rare(18)),
             2,
             ["the largest class, 0, has 10 times as many training images (182) as the smallest, 1 (18)"],
         ),
@@ -189,28 +137,17 @@ def test_classes_that_are_missing_or_rare_are_told(
     assert seen.metrics["train"]["missing"] == classes - len(np.unique(data[1]["train"]))
 
 
-def test_a_class_without_a_test_image_is_no_surprise_in_a_small_test_set() -> None:
-    images, labels = changed_labels(4, None, without(3))
-    assert look({**images, "test": images["test"][:9]}, {**labels, "test": labels["test"][:9]}).warnings == []
-
-
 @pytest.mark.parametrize(
     ("labels", "note"),
     [
         (np.arange(200) // 20, "are sorted by class: the last 5% of the rows hold 1 of 10 classes; to validate on all"),
-        (np.arange(200)[::-1] // 20, "are sorted by class: the last 5% of the rows hold 1 of 10 classes"),
-        (
-            np.tile(np.repeat(np.arange(4), 10), 5),
-            "come in runs of one class (19 changes of label, where shuffled rows have 150): the last 5%",
-        ),
-        (np.arange(12) % 4, None),
+        (np.repeat(np.arange(20) % 4, 10), "come in runs of one class (19 changes of label, where shuffled rows have"),
         (np.arange(12) // 3, None),
-        (np.array([0, 0, 1, 1, 2, 2, 3, 3, 0]), None),
     ],
 )
 def test_rows_in_an_order_of_classes_are_noted_but_not_a_handful_of_them(labels: np.ndarray, note: str | None) -> None:
-    images, classes = {"train": drawn(len(labels))[0], "test": drawn(30, seed=1)[0]}, int(labels.max()) + 1
-    seen = look(images, {"train": labels, "test": np.arange(30) % classes}, classes)
+    images, classes = {"train": drawn(len(labels))[0], "test": drawn(9, seed=1)[0]}, int(labels.max()) + 1
+    seen = look(images, {"train": labels, "test": np.arange(9) % classes}, classes)
     assert seen.warnings == []  # which may be errors: this has an answer
     assert [line.startswith(f"the training labels {note}") for line in seen.notes] == [True] * (note is not None)
 
@@ -225,11 +162,10 @@ def test_the_table_is_cut_and_the_count_is_not_but_all_that_leaked_is_listed(mon
     assert seen.metrics["train"]["repeated"] == seen.metrics["leaked"] == 200
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "<i2", ">i4", "<i8", "<f2", ">f4", "<f8"])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_equal_values_have_equal_hashes_whatever_type_and_order_holds_them(dtype: str, order: str) -> None:
+@pytest.mark.parametrize("dtype", ["int8", "<i8", "<f2", ">f4"])
+def test_equal_values_have_equal_hashes_whatever_type_and_order_holds_them(dtype: str) -> None:
     images = drawn(20)[0] // 2
-    other = np.asarray(images[..., np.newaxis], dtype, order=order)  # type: ignore[call-overload]
+    other = np.asarray(images[..., np.newaxis], dtype, order="F")
     assert (row_hashes(other) == row_hashes(images)).all()
     assert len(set(row_hashes(images))) == 20
 
@@ -255,64 +191,52 @@ def test_the_contact_sheet_shows_samples_from_the_first_to_the_last_of_a_class(
 ) -> None:
     monkeypatch.setattr(npy, "CHUNK_BYTES", 64 * 7)  # of seven labels
     labels = drawn(400)[1]
-    images = np.empty((400, 1, 1), np.uint16)
-    images[:, 0, 0] = np.arange(400)
-    shown: list[int] = []
-
-    def note(image: np.ndarray, white: float, size: int) -> np.ndarray:
-        shown.append(int(image.item()))
-        return tile(image, white, size)
-
-    monkeypatch.setattr(contact_sheet, "tile", note)
-    draw_contact_sheet(tmp_path / "data.png", images, labels, range(4), 399)
+    with patch.object(contact_sheet, "tile", wraps=tile) as shown:
+        draw_contact_sheet(tmp_path / "data.png", np.arange(400).reshape(400, 1, 1), labels, range(4), 399)
     rows = [np.flatnonzero(labels == number) for number in range(4)]
-    assert shown == [of_class[place * (len(of_class) - 1) // 9] for of_class in rows for place in range(10)]
+    assert [call.args[0].item() for call in shown.call_args_list] == [
+        of_class[place * (len(of_class) - 1) // 9] for of_class in rows for place in range(10)
+    ]
 
 
-@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+@pytest.mark.parametrize("channels", [(), (3,)])
 def test_the_contact_sheet_shows_the_pixels_as_they_are(tmp_path: Path, channels: tuple[int, ...]) -> None:
     images = np.zeros((3, 32, 32, *channels), np.uint8)
-    images[:, :, 16:] = 200 if channels != (3,) else (200, 100, 50)
+    images[:, :, 16:] = (200, 100, 50) if channels else 200
     picture = sheet(tmp_path / "data.png", images, np.array([0, 1, 1]), ["one", "two"], 255)
     assert picture.shape[1] == 800
-    right = np.broadcast_to(images[0, 0, -1], 3)
     left = contact_sheet.MARGIN + contact_sheet.NAMES + contact_sheet.GAP // 2
     for row, samples in enumerate((1, 2)):
         top = contact_sheet.HEAD + row * 68 + 2
         for place in range(3):
             sample = picture[top : top + 64, left + place * 68 : left + place * 68 + 64]
-            expected = (np.zeros(3), right) if place < samples else (np.full(3, 255), np.full(3, 255))
+            expected = (0, images[0, 0, -1]) if place < samples else (255, 255)
             assert (sample[:, :32] == expected[0]).all() and (sample[:, 32:] == expected[1]).all()
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_contact_sheet_is_the_same_bytes_whatever_the_names_and_settings(
+def test_whatever_the_names_the_sheet_is_the_same_bytes_with_its_samples_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [r"$\no$", "a very long name of a class that goes on and on", "信号", ""]
     images, labels = drawn(60)
-    draw_contact_sheet(tmp_path / "a.png", images, labels, names, 255)
+    names = [r"$\no$", "W" * 30, "信号", ""]
+    odd = sheet(tmp_path / "a.png", images, labels, names, 255)
+    plain = sheet(tmp_path / "b.png", images, labels, range(4), 255)
+    samples = np.s_[contact_sheet.HEAD :, contact_sheet.MARGIN + contact_sheet.NAMES :]
+    assert (plain != odd).any() and (plain[samples] == odd[samples]).all()
     monkeypatch.setitem(matplotlib.rcParams, "text.color", "red")
     draw_contact_sheet(tmp_path / "b.png", images / 255, labels, names, 1.0)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_names_never_reach_into_the_samples(tmp_path: Path) -> None:
-    images, labels = drawn(60)
-    short, wide = (sheet(tmp_path / "data.png", images, labels, [name] * 4, 255) for name in ("i", "W" * 30))
-    samples = np.s_[contact_sheet.HEAD :, contact_sheet.MARGIN + contact_sheet.NAMES :]
-    assert (short != wide).any() and (short[samples] == wide[samples]).all()
-
-
 def test_the_contact_sheet_ends_after_thirty_classes(tmp_path: Path) -> None:
-    images, labels = drawn(50)
-    heights = [sheet(tmp_path / "data.png", images, labels, range(n), 255).shape[0] for n in (29, 30, 1000)]
-    assert heights[0] < heights[1] == heights[2]
+    heights = [sheet(tmp_path / "data.png", *drawn(50), range(n), 255).shape[0] for n in (30, 1000)]
+    assert heights[0] == heights[1]
 
 
 @pytest.mark.parametrize(
     ("shape", "scaled"),
-    [((28, 28), (56, 56)), ((1, 8), (8, 64)), ((64, 48), (64, 48)), ((200, 100), (64, 32)), ((1000, 2), (64, 1))],
+    [((28, 28), (56, 56)), ((1, 8), (8, 64)), ((1000, 2), (64, 1))],
 )
 def test_samples_fit_their_tile_and_keep_their_aspect(shape: tuple[int, int], scaled: tuple[int, int]) -> None:
     sample = tile(np.full(shape, 0.5), 1.0, TILE)
@@ -326,22 +250,18 @@ def strokes(n: int = 50) -> np.ndarray:
     return np.roll(images, 1, axis=2)
 
 
-def test_light_strokes_centred_on_black_are_glyphs() -> None:
-    assert centred_glyphs(strokes())
+def test_light_strokes_centred_on_black_are_glyphs(mnist: Arrays) -> None:
+    assert centred_glyphs(strokes()) and centred_glyphs(mnist["x_train"])
     assert centred_glyphs(strokes()[..., np.newaxis].astype(np.float32) / 255)
 
 
-DIAGONALS = np.maximum(np.eye(28, dtype=np.uint8), np.eye(28, dtype=np.uint8)[::-1])
 OTHERS = {
     "inverted": 255 - strokes(),
     "off centre": np.roll(strokes(), 5, axis=1),
-    "at the border": np.roll(strokes(), 14, axis=(1, 2)),
-    "across": DIAGONALS[np.newaxis],
     "cut": np.kron(strokes()[:, 9:19, 9:19], np.ones((1, 3, 3), np.uint8)),
     "filled": np.pad(np.full((9, 24, 24), 200, np.uint8), ((0, 0), (2, 2), (2, 2))),
     "color": np.stack([strokes()] * 3, axis=-1),
     "noise": np.random.default_rng(0).integers(0, 256, (50, 28, 28)),
-    "black": np.zeros((50, 28, 28)),
     "some inverted": np.concatenate([strokes(44), 255 - strokes(6)]),
 }
 

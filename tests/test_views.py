@@ -1,7 +1,6 @@
 """Views of an image, and the changes that they are made by."""
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,43 +18,15 @@ from stages.network.affine import transform_images  # noqa: E402
 from stages.network.model_file import Card  # noqa: E402
 from stages.network.views import VIEWS, predict_views  # noqa: E402
 from stages.pictures.prediction import Predictor  # noqa: E402
-from stages.pictures.sample import Box, Sample  # noqa: E402
+from stages.pictures.sample import Sample  # noqa: E402
 
 GLYPH = np.zeros((1, 29, 29, 1), np.float32)
 GLYPH[0, 8:21, 13:16] = 1  # a bar from top to bottom
 
 
-def changed(**amounts: float) -> Any:
-    return transform_images(GLYPH, **amounts)
-
-
-def spans(image: NDArray[np.float32]) -> tuple[int, int]:
-    """How many columns and rows hold ink."""
-    ink = image[..., 0] > 0.5
-    return int(ink.any(axis=0).sum()), int(ink.any(axis=1).sum())
-
-
 def test_an_image_without_a_change_keeps_every_bit() -> None:
     images = np.random.default_rng(0).random((3, 28, 27, 2), np.float32)
     np.testing.assert_array_equal(transform_images(images), images)
-
-
-def test_amounts_mean_what_they_are_called() -> None:
-    def upper(image: NDArray[np.float32]) -> Any:
-        return ndimage.center_of_mass(image[0, :14, :, 0])
-
-    assert upper(changed(turn=0.3))[1] < 13.1 and upper(changed(turn=-0.3))[1] > 14.9
-    assert 14.9 < upper(changed(shear=0.3))[1] < 15.1
-    assert spans(changed(zoom_across=2)[0]) == (5, 13) and spans(changed(zoom_down=1.5)[0]) == (3, 19)
-    np.testing.assert_allclose(ndimage.center_of_mass(changed(right=2, down=3)[0, ..., 0]), (17, 16), atol=1e-3)
-    first = transform_images(np.moveaxis(GLYPH, -1, 1), turn=0.3, right=2)
-    np.testing.assert_array_equal(first, np.moveaxis(changed(turn=0.3, right=2), -1, 1))
-
-
-def test_what_comes_in_from_outside_is_black() -> None:
-    white = np.ones((1, 9, 9, 1), np.float32)
-    shifted = transform_images(white, right=2)[0, ..., 0]
-    np.testing.assert_array_equal(shifted, np.pad(white[0, :, 2:, 0], ((0, 0), (2, 0))))
 
 
 def test_together_they_turn_then_shear_then_zoom_then_shift_as_scipy_does() -> None:
@@ -69,6 +40,8 @@ def test_together_they_turn_then_shear_then_zoom_then_shift_as_scipy_does() -> N
     amounts = {"turn": 0.4, "shear": 0.3, "zoom_across": 1.2, "zoom_down": 0.8, "right": -2, "down": 3}
     found = transform_images(image[np.newaxis, ..., np.newaxis], **amounts)
     np.testing.assert_allclose(found[0, ..., 0], expected, atol=1e-4)
+    first = transform_images(image[np.newaxis, np.newaxis], **amounts)
+    np.testing.assert_array_equal(first[0, 0], found[0, ..., 0])
 
 
 def test_views_are_the_image_and_twelve_changes_that_are_even_and_answer_by_their_mean() -> None:
@@ -87,22 +60,6 @@ def test_views_are_the_image_and_twelve_changes_that_are_even_and_answer_by_thei
     np.testing.assert_allclose(together, together[::-1, ::-1], atol=1e-5)
     np.testing.assert_allclose(probabilities, [[0.71, 0.29]], atol=1e-6)
     np.testing.assert_allclose(sureness, [(0.71 + 0.53) / 2], atol=1e-6)
-
-
-def test_views_change_little_enough_to_leave_a_digit_what_it_is() -> None:
-    """Of a bar: the degrees that it leans, how far it is from the centre, and how many times longer it is."""
-    found = []
-    for amounts in VIEWS["all_views"]:
-        ink = transform_images(GLYPH, **amounts)[0, ..., 0]
-        y, x = (np.array(ndimage.center_of_mass(ink)) - 14).round(2)
-        rows, cols = np.indices(ink.shape) - 14.0
-        along = (ink * (rows - y) ** 2).sum()
-        lean = np.rad2deg(np.arctan((ink * (rows - y) * (cols - x)).sum() / along))
-        length = (along / ink.sum() / ((13**2 - 1) / 12)) ** 0.5
-        found.append((round(float(abs(lean)), 0), float(np.hypot(x, y)), round(float(length), 1)))
-    turned, sheared, shifted = [(8, 0, 1)] * 2, [(9, 0, 1)] * 2, [(0, 1, 1)] * 4
-    zoomed = [(0, 0, 0.9), (0, 0, 1.1)] * 2
-    assert sorted(found) == sorted([(0, 0, 1), *turned, *sheared, *shifted, *zoomed])
 
 
 def test_one_view_is_the_network_s_own_answer_to_the_bit() -> None:
@@ -144,15 +101,3 @@ def test_the_order_of_the_axes_changes_no_answer() -> None:
         predictor = Predictor(network, Card([0, 1, 2], {}, True), "all_views")
         told.append(predictor.predict(Sample(field)))
     assert told[0] == told[1]
-
-
-def test_an_answer_does_not_depend_on_the_digits_beside_it() -> None:
-    keras.utils.set_random_seed(0)
-    layers = [keras.layers.Flatten(), keras.layers.Dense(128, "relu"), keras.layers.Dense(10, "softmax")]
-    network = keras.Sequential([keras.Input((28, 28, 1)), *layers])
-    predictor = Predictor(network, Card(list(range(10)), {}, True), "all_views")
-    fields = np.random.default_rng(0).random((20, 28, 28), np.float32)
-    digits = predictor.predict(Sample(fields, [Box(0, 0, 1, 1)] * len(fields)))["glyphs"]
-    for field, beside in zip(fields, digits, strict=True):
-        alone = predictor.predict(Sample(field[np.newaxis]))
-        assert alone["probabilities"] == beside["probabilities"]
