@@ -122,13 +122,13 @@ def our_epochs(instruction_set: str) -> None:
 
     from msgspec import convert
 
-    from stages.arrays.prepared import open_prepared
+    from stages.arrays.npy import Rows, open_array
     from stages.network.architecture import build_network
     from stages.network.parameters import Model
     from stages.training.loop import Training
     from stages.training.parameters import Train
 
-    images, labels = open_prepared(*map(Path, PREPARED))
+    images, labels = Rows(Path(PREPARED[0])), open_array(Path(PREPARED[1]))
     params = load(PARAMS_FILE)
     network = build_network(images.shape[1:], 10, convert(params["model"], Model))
     training = Training(network, images, labels, convert(params["train"], Train))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stages.arrays.npy import Rows, chunks, open_array
-from stages.arrays.prepared import open_prepared_images, read_dataset
+from stages.arrays.prepared import open_prepared_images
 from stages.running.process import InputError
 from tests.project import ROOT
 
@@ -48,7 +48,7 @@ def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> No
 
 
 def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    for read in (open_array, Rows, open_prepared_images, read_dataset):
+    for read in (open_array, Rows, open_prepared_images):
         with pytest.raises(InputError, match=r"none: no such file; `dvc repro` makes it"):
             read(tmp_path / "none")
 
