@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.running.outputs import replacing
-from stages.running.process import InputError
 
 CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
 
@@ -18,17 +17,9 @@ def open_array(path: Path) -> NDArray[Any]:
     """Map an .npy file into memory, read-only; pickled objects are not loaded.
 
     Raises:
-        InputError: there is no such file.
-        ValueError: numpy's, or another of its parser's errors: it is damaged.
+        FileNotFoundError, ValueError: there is no such file; it is damaged, or another of its parser's errors.
     """
-    return np.asarray(_load(path))  # the plain view: slicing np.memmap itself is slow
-
-
-def _load(path: Path) -> Any:
-    try:
-        return np.load(path, mmap_mode="r")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; `dvc repro` makes it") from error
+    return np.asarray(np.load(path, mmap_mode="r"))  # the plain view: slicing np.memmap itself is slow
 
 
 class Rows:
@@ -43,12 +34,12 @@ class Rows:
         shape, dtype: those of the whole array.
 
     Raises:
-        InputError, ValueError: as `open_array`.
+        FileNotFoundError, ValueError: as `open_array`.
     """
 
     def __init__(self, path: Path) -> None:
         """Read the file's header."""
-        array = _load(path)
+        array = np.load(path, mmap_mode="r")
         self.path, self.offset, self.shape, self.dtype = path, array.offset, array.shape, array.dtype
 
     def __len__(self) -> int:

@@ -30,11 +30,12 @@ def open_prepared_images(path: Path) -> NDArray[np.float32]:
     They may be a person's own, as predict.input.
 
     Raises:
-        InputError: there is no such file, or it is not of this kind.
+        FileNotFoundError: there is no such file.
+        InputError: it is not of this kind.
     """
     try:
         images = open_array(path)
-    except InputError:
+    except FileNotFoundError:
         raise
     except Exception as error:  # a damaged header raises whatever its parser stumbles over
         raise InputError(f"{path}: not a readable .npy array: {reason(error)}") from error

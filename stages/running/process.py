@@ -13,8 +13,8 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 IN_THE_WAY = (  # of a file that the error names
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP),
-    *(errno.ENAMETOOLONG, errno.EIO),
+    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EIO),
 )
 
 
