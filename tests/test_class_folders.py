@@ -111,9 +111,9 @@ def test_the_sets_of_a_download_are_known_by_their_names(
 
 
 def test_classes_whose_names_have_train_and_test_in_them_are_classes(tmp_path: Path) -> None:
-    for name in ("strainer", "oval", "latest fork"):
-        for seed in range(5):
-            save(tmp_path / "pets" / name / f"{seed}.png", pixels(seed, 1))
+    for number in range(15):
+        name = ("strainer", "oval", "latest fork")[number % 3]
+        save(tmp_path / "pets" / name / f"{number}.png", pixels(number, 1))
     (line,) = ingest(tmp_path / "pets", tmp_path / "raw")
     assert line.endswith("in 3 classes: latest fork (5), oval (5), strainer (5)")
 
@@ -133,7 +133,7 @@ def test_names_dates_and_places_of_files_and_cores_change_no_byte(
         assert digest(tmp_path / "raw") == digest(tmp_path / f"raw{cores}")
 
 
-def test_of_each_class_its_share_is_held_back_and_equal_pictures_come_to_one_side() -> None:
+def test_each_class_has_its_share_held_back_and_equal_pictures_one_side() -> None:
     digests = [bytes([value]) for value in (*range(20), *range(10, 40), 50, 50, 51, 50, 60, 60)]
     labels = ["a"] * 20 + ["b"] * 30 + ["c"] * 4 + ["d"] * 2
     sides = held_back(digests, labels, ["a", "b", "c", "d"], 0.25)
@@ -149,6 +149,8 @@ def test_every_mode_comes_to_the_number_of_channels_by_the_declared_rule(tmp_pat
     assert abs(luma - rgb @ [0.299, 0.587, 0.114]).max() <= 0.51
     white = np.full((ROWS, COLS), 255, np.uint8)
     deep = Image.fromarray((gray.astype(np.uint16) << 8) + 77)
+    clear = deep.copy()
+    clear.info["transparency"] = clear.getpixel((0, 0))
     for name, image, as_gray in (
         ("rgb.PNG", Image.fromarray(rgb), luma),
         ("clear.png", Image.fromarray(np.dstack([rgb, 0 * white])), white),
@@ -157,6 +159,7 @@ def test_every_mode_comes_to_the_number_of_channels_by_the_declared_rule(tmp_pat
         ("one bit.png", Image.fromarray(gray > 127), np.where(gray > 127, 255, 0)),
         ("sixteen bits.png", deep, gray),
         ("sixteen bits.pgm", deep, gray),
+        ("sixteen bits, one clear.png", clear, np.where(gray == gray[0, 0], white, gray)),
     ):
         source = save(tmp_path / name / "cat" / name, image).parent.parent
         assert (only_picture(source, tmp_path / "raw", channels=1) == as_gray).all(), name
@@ -164,33 +167,22 @@ def test_every_mode_comes_to_the_number_of_channels_by_the_declared_rule(tmp_pat
         assert (in_colour == (rgb if name == "rgb.PNG" else as_gray[..., np.newaxis])).all(), name
 
 
-def test_what_is_clear_in_sixteen_bits_is_white(tmp_path: Path) -> None:
-    deep = (pixels(0, 1)[..., 0].astype(np.uint16) << 8) + 9
-    save(tmp_path / "png/cat/a.png", Image.fromarray(deep), transparency=int(deep[0, 0]))
-    found = only_picture(tmp_path / "png", tmp_path / "raw", channels=1)
-    assert found[0, 0] == 255 and (found[1:] == pixels(0, 1)[1:, :, 0]).all()
-
-
-def test_pictures_of_several_sizes_are_resized_to_the_parameter_and_an_error_without(
-    pets: Path, tmp_path: Path
-) -> None:
-    for name, picture, said in (
-        ("turned", np.rot90(pixels(7)), "6x4"),
-        ("large", np.full((50, 40), 99, np.uint8), "40x50"),
-    ):
-        odd = save(pets / f"1/{name}.png", picture)
+def test_several_sizes_are_resized_to_the_parameter_or_an_error(pets: Path, tmp_path: Path) -> None:
+    large = np.full((50, 40), 99, np.uint8)
+    for picture, said in ((np.rot90(pixels(7)), "6x4"), (large, "40x50")):
+        odd = save(pets / "1/odd.png", picture)
         message = rf"pets: pictures of several sizes, 4x6 \(.*\.png\) and {said} \(.*\.png\); set data\.image_size"
         with pytest.raises(InputError, match=message):
             ingest(pets, tmp_path / "raw")
         odd.unlink()
     save(pets / "1/colour.png", pixels(7))  # so that all have three channels
-    save(pets / "2/large.png", np.full((50, 40), 99, np.uint8))
+    save(pets / "2/large.png", large)
     assert "of 9x5x3 in" in ingest(pets, tmp_path / "raw", image_size=[9, 5])[0]
     images = np.concatenate([arrays(tmp_path / "raw")[name] for name in ("x_train", "x_test")])
     assert any((image == 99).all() for image in images)
 
 
-def test_classes_have_any_letters_and_what_is_passed_over_or_in_doubt_is_noted(pets: Path, tmp_path: Path) -> None:
+def test_classes_have_any_letters_and_what_is_passed_over_is_noted(pets: Path, tmp_path: Path) -> None:
     save(pets / "Müller, Söhne & 'Co'/deep/er/a.png", pixels(7, 1))
     save(pets / ".hidden/a.png", pixels(8, 1))
     save(pets / "1/.hidden.png", pixels(9, 1))
@@ -282,7 +274,6 @@ def test_links_to_files_are_followed_and_one_to_a_folder_is_refused(pets: Path, 
             "pets: holds rest, test, train, which are no classes; data.source",
         ),
         (["test/cat/a.png"], "pets: holds test, which are no classes; data.source must name the folder of the sets"),
-        (["train-data/train/cat/a.png", "train-data/test/cat/a.png"], "pets/train-data: holds test, train, which"),
         (["cat/train/a.png", "cat/test/a.png", "dog/a.png"], "pets/cat: holds test, train, which are no classes"),
         (
             ["cat/a.png", "dog/a.png", "test/cat/a.png"],
@@ -296,7 +287,6 @@ def test_links_to_files_are_followed_and_one_to_a_folder_is_refused(pets: Path, 
         (["train/cat/a.png", "test/cat/a.txt"], "pets/test: no picture in a class folder such as test/cat/1.png"),
         (["a\nb/a.png"], "pets: the class folder 'a\\nb': must be UTF-8, without line breaks, to be a label"),
         (["cat/a.png"], "pets: 1 pictures, of which 1 for the training and 0 for the test; must be some for each"),
-        (["a.png"], "pets: no data found: "),
     ],
 )
 def test_a_layout_that_cannot_be_meant_is_one_line(tmp_path: Path, files: list[str], message: str) -> None:
@@ -306,12 +296,3 @@ def test_a_layout_that_cannot_be_meant_is_one_line(tmp_path: Path, files: list[s
         ingest(tmp_path / "pets", tmp_path / "raw")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.rglob("*.npy"))
-
-
-def test_pictures_larger_than_the_free_disk_are_refused_before_anything_is_written(
-    pets: Path, small_disk: Path
-) -> None:
-    with pytest.raises(InputError, match=r"raw: 60,240 bytes to copy, but the disk has \d"):
-        small_disk.joinpath("filling").write_bytes(bytes(20_000))
-        ingest(pets, small_disk / "raw", image_size=[25, 40])
-    assert not list(small_disk.rglob("*.npy"))

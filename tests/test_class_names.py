@@ -10,15 +10,13 @@ from stages.arrays.class_names import natural_order
 @pytest.mark.parametrize(
     "ordered",
     [
-        ["1", "2", "10"],
         ["a", "a1", "a2", "a10", "b"],
         ["A", "Z", "a", "ä"],
-        ["01", "1", "2"],
-        ["1.2.9", "1.2.10", "1.10"],
+        ["01", "1", "1.2.9", "1.2.10", "1.10", "2"],
         ["", "0", "9" * 5000, "1" + "0" * 5000],
         ["x²", "x³"],
     ],
 )
-def test_numbers_come_by_value_and_the_rest_by_letter_whatever_the_order_before(ordered: list[str]) -> None:
+def test_numbers_come_by_value_and_the_rest_by_letter(ordered: list[str]) -> None:
     for names in permutations(ordered):
         assert natural_order([*names, *names]) == ordered

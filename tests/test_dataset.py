@@ -1,17 +1,14 @@
 """Raw images and labels of every common form become the same prepared arrays; what is ambiguous gets a line."""
 
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from stages.arrays.npy import CHUNK_BYTES
-from stages.dataset.files import open_images, open_sets, write_prepared
+from stages.dataset.files import open_images, open_sets
 from stages.dataset.labels import class_names, class_numbers
-from stages.dataset.scaling import largest_pixel, normalize, white_level
+from stages.dataset.scaling import largest_pixel, white_level
 from stages.running.process import InputError
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
@@ -36,7 +33,7 @@ def test_images_of_another_shape_or_type_are_refused(
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
-def test_pixels_that_are_negative_or_not_finite_are_refused_with_the_first_image(bad: float) -> None:
+def test_negative_or_infinite_pixels_are_refused_with_the_first_image(bad: float) -> None:
     with pytest.raises(InputError, match=rf"x: image 1 has a pixel of {bad}; must be finite and at least 0") as refused:
         largest_pixel(np.where((IMAGES > 19) & (IMAGES % 20 == 7), bad, IMAGES), "x")
     assert ("must be shifted" in str(refused.value)) == (bad < 0)
@@ -49,25 +46,12 @@ def test_white_is_inferred_where_the_pixels_leave_no_doubt(train: float, test: f
 
 
 @pytest.mark.parametrize(("train", "test"), [(1, 1), (0, 0), (16, 16), (255, 120), (255, 1), (65535, 255), (300, 300)])
-def test_a_doubtful_white_is_an_error_that_names_the_parameter_which_decides(train: float, test: float) -> None:
+def test_a_doubtful_white_is_an_error_that_names_the_parameter_to_set(train: float, test: float) -> None:
     largest = {"x_train": train, "x_test": test}
     said = rf"x_train has pixels up to {train}, x_test has pixels up to {test}: which value is white\? prepare\.scale"
     with pytest.raises(InputError, match=said):
         white_level(largest, None)
     assert white_level(largest, max(train, test, 1)) == max(train, test, 1)
-
-
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_progress_bar_clears_its_line_on_an_error_too_and_is_silent_where_nobody_watches(
-    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
-    with pytest.raises(InputError):
-        largest_pixel(IMAGES - 1.0, "x")
-    written = capsys.readouterr().err
-    assert written.endswith("\r") if is_terminal else written == ""
-    assert ("looking for the largest pixel" in written) == is_terminal
-    assert written.rstrip("\r").rpartition("\r")[2].strip() == ""
 
 
 def test_a_pixel_above_the_given_scale_is_an_error() -> None:
@@ -81,7 +65,7 @@ def numbers(labels: Any, classes: int | None = None, given: list[str] | None = N
     return names, class_numbers(labels, "y", names).tolist()
 
 
-def test_a_number_of_classes_enforces_it_and_names_given_are_what_classes_are_called() -> None:
+def test_a_number_of_classes_enforces_it_and_names_are_those_given() -> None:
     assert numbers([0, 1], classes=5)[0] == [0, 1, 2, 3, 4]
     assert numbers([0, 2, 1], given=["shoe", "bag", "coat"]) == (["shoe", "bag", "coat"], [0, 2, 1])
 
@@ -126,11 +110,3 @@ def test_test_images_of_another_size_than_those_to_train_on_are_refused(tmp_path
         np.save(tmp_path / f"y_{name}.npy", np.arange(3))
     with pytest.raises(InputError, match=r"x_test\.npy: images of \(5, 4, 1\), but .*x_train\.npy has \(4, 5, 1\)"):
         open_sets(tmp_path, "channels_last")
-
-
-def test_an_array_of_many_chunks_is_written_as_numpy_would_save_it(tmp_path: Path) -> None:
-    images = (np.arange(7000 * 28 * 28) % 256).astype(np.uint8).reshape(7000, 28, 28)
-    assert images.nbytes * 4 > CHUNK_BYTES
-    write_prepared(tmp_path / "x.npy", images, partial(normalize, white=255, image_data_format="channels_last"))
-    np.save(tmp_path / "whole.npy", normalize(images, 255, "channels_last"))
-    assert (tmp_path / "x.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()

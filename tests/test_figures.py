@@ -23,9 +23,7 @@ NAMES = ["$a_b$", "\\frac{", "Übergrößenträgerinnen und Träger", "日本", 
 
 
 @pytest.mark.parametrize("n", [2, 305])
-def test_pictures_are_800_pixels_wide_whatever_classes_are_called_and_however_many_there_are(
-    tmp_path: Path, n: int
-) -> None:
+def test_pictures_are_800_pixels_wide_whatever_and_however_many_classes(tmp_path: Path, n: int) -> None:
     names = NAMES[:n]
     errors = [
         {"index": place, "actual": name, "predicted": names[0], "probability": 0.5}
@@ -54,3 +52,6 @@ def test_a_table_of_another_kind_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"t\.csv: must be a table with index, actual, predicted, probability"):
         tables.read_table(tmp_path / "t.csv", tables.ERRORS)
+    (tmp_path / "m.json").write_text("{}")
+    with pytest.raises(InputError, match=r"m\.json: must be metrics with calibration_error"):
+        tables.read_figure(tmp_path / "m.json", "calibration_error")

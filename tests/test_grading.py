@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stages.network.runtime import start_tensorflow
+from stages.running.process import InputError
 
 start_tensorflow("avx2", "cpu")
 
@@ -20,10 +21,8 @@ ANSWERS = tables.read_answers(PROBABILITIES, LABELS)
 NONE_LEAKED = np.array([], np.int64)
 
 
-def graded(
-    answers: tables.Answers = ANSWERS, classes: int = 2, leaked: NDArray[np.int64] = NONE_LEAKED
-) -> dict[str, float]:
-    return grade(answers, tables.count_classes(answers, classes), 0.5, leaked)
+def graded(classes: int = 2, leaked: NDArray[np.int64] = NONE_LEAKED) -> dict[str, float]:
+    return grade(ANSWERS, tables.count_classes(ANSWERS, classes), 0.5, leaked)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_metrics_are_those_of_the_answers_and_of_the_classes_that_occur() -> Non
     assert loss == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.7]).mean(), abs=1e-5) and accuracy == 0.75
 
 
-def test_only_wrong_answers_are_listed_with_their_classes_and_the_probability_of_the_answer() -> None:
+def test_wrong_answers_are_listed_with_their_classes_and_probability() -> None:
     rows = list(tables.list_errors(ANSWERS, ["cat", "dog"]))
     assert rows == [{"index": 1, "actual": "dog", "predicted": "cat", "probability": pytest.approx(0.6)}]
 
@@ -65,7 +64,7 @@ def test_each_class_has_precision_recall_with_its_interval_f1_and_support() -> N
     assert owl == {**dict.fromkeys(tables.CLASS), "class": "owl", "support": 0}
 
 
-def test_calibration_bins_hold_every_image_once_with_mean_confidence_and_accuracy() -> None:
+def test_calibration_bins_have_every_image_once_and_their_means() -> None:
     rows = list(tables.list_bins(ANSWERS))
     assert [row["n"] for row in rows] == [1, 1, 1, 1]
     assert [row["confidence"] for row in rows] == pytest.approx([0.6, 0.7, 0.8, 0.9])
@@ -74,10 +73,19 @@ def test_calibration_bins_hold_every_image_once_with_mean_confidence_and_accurac
 
 
 def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\n")
-    leaked = leaked_rows(tmp_path / "f.csv")
+    (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\nleaked,test,1\n")
+    leaked = leaked_rows(tmp_path / "f.csv", 4)
     assert leaked.tolist() == [1]
     metrics = graded(leaked=leaked)
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
     all_leaked = graded(leaked=np.arange(4))
     assert all_leaked["n_unseen"] == 0 and "accuracy_unseen" not in all_leaked
+
+
+@pytest.mark.parametrize("content", ["", "finding,set,row\nleaked\n", "finding,set,row\nleaked,test,4\n"])
+def test_a_table_of_findings_of_another_kind_is_one_clear_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "f.csv").write_text(content)
+    with pytest.raises(InputError, match=r"f\.csv: must be the table that prepare wrote"):
+        leaked_rows(tmp_path / "f.csv", 4)
+    with pytest.raises(InputError, match=r"none\.csv: no such file"):
+        leaked_rows(tmp_path / "none.csv", 4)

@@ -13,7 +13,7 @@ import pytest
 
 from stages.arrays import npy
 from stages.dataset import contact_sheet, findings
-from stages.dataset.contact_sheet import TILE, draw_contact_sheet
+from stages.dataset.contact_sheet import draw_contact_sheet
 from stages.dataset.findings import row_hashes
 from stages.dataset.look import Look, centred_glyphs, look_at
 from stages.drawing.tiles import tile
@@ -43,19 +43,13 @@ def listed(seen: Look, kind: str) -> list[tuple[Any, ...]]:
 def test_a_clean_set_gives_its_counts_in_a_fixed_order_and_no_warning() -> None:
     images, labels = clean()
     seen = look(images, labels)
-    train, test = (sum(int(a != b) for a, b in pairwise(labels[name])) for name in ("train", "test"))
-    expected = {
-        "leaked": 0,
-        "contradictory": 0,
-        "train": {
-            **{"n": 200, "repeated": 0, "constant": 0, "missing": 0, "imbalance": 1.0, "label_changes": train},
-            "classes": {"0": 50, "1": 50, "2": 50, "3": 50},
-        },
-        "test": {
-            **{"n": 50, "repeated": 0, "constant": 0, "missing": 0, "imbalance": 1.08, "label_changes": test},
-            "classes": {"0": 13, "1": 13, "2": 12, "3": 12},
-        },
-    }
+    nothing = {"repeated": 0, "constant": 0, "missing": 0}
+    counts = {"train": {"0": 50, "1": 50, "2": 50, "3": 50}, "test": {"0": 13, "1": 13, "2": 12, "3": 12}}
+    expected: dict[str, Any] = {"leaked": 0, "contradictory": 0}
+    for name, n, imbalance in (("train", 200, 1.0), ("test", 50, 1.08)):
+        changes = sum(int(a != b) for a, b in pairwise(labels[name]))
+        order = {"imbalance": imbalance, "label_changes": changes}
+        expected[name] = {"n": n, **nothing, **order, "classes": counts[name]}
     assert json.dumps(seen.metrics) == json.dumps(expected)
     assert (list(seen.findings), seen.warnings, seen.notes) == ([], [], [])
 
@@ -152,7 +146,7 @@ def test_rows_in_an_order_of_classes_are_noted_but_not_a_handful_of_them(labels:
     assert [line.startswith(f"the training labels {note}") for line in seen.notes] == [True] * (note is not None)
 
 
-def test_the_table_is_cut_and_the_count_is_not_but_all_that_leaked_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_cut_and_the_count_is_not_but_all_leaks_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findings, "MOST_LISTED", 3)
     images, labels = clean()
     twice = {"train": np.tile(images["train"], (2, 1, 1)), "test": images["train"]}
@@ -186,7 +180,7 @@ def sheet(path: Path, *arguments: Any) -> np.ndarray:
     return (matplotlib.image.imread(path)[..., :3] * 255).round().astype(np.uint8)
 
 
-def test_the_contact_sheet_shows_samples_from_the_first_to_the_last_of_a_class(
+def test_the_sheet_shows_samples_from_the_first_to_the_last_of_a_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(npy, "CHUNK_BYTES", 64 * 7)  # of seven labels
@@ -199,23 +193,8 @@ def test_the_contact_sheet_shows_samples_from_the_first_to_the_last_of_a_class(
     ]
 
 
-@pytest.mark.parametrize("channels", [(), (3,)])
-def test_the_contact_sheet_shows_the_pixels_as_they_are(tmp_path: Path, channels: tuple[int, ...]) -> None:
-    images = np.zeros((3, 32, 32, *channels), np.uint8)
-    images[:, :, 16:] = (200, 100, 50) if channels else 200
-    picture = sheet(tmp_path / "data.png", images, np.array([0, 1, 1]), ["one", "two"], 255)
-    assert picture.shape[1] == 800
-    left = contact_sheet.MARGIN + contact_sheet.NAMES + contact_sheet.GAP // 2
-    for row, samples in enumerate((1, 2)):
-        top = contact_sheet.HEAD + row * 68 + 2
-        for place in range(3):
-            sample = picture[top : top + 64, left + place * 68 : left + place * 68 + 64]
-            expected = (0, images[0, 0, -1]) if place < samples else (255, 255)
-            assert (sample[:, :32] == expected[0]).all() and (sample[:, 32:] == expected[1]).all()
-
-
 @pytest.mark.filterwarnings("error")
-def test_whatever_the_names_the_sheet_is_the_same_bytes_with_its_samples_in_place(
+def test_whatever_the_names_the_sheet_has_the_same_bytes_and_samples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, labels = drawn(60)
@@ -230,17 +209,8 @@ def test_whatever_the_names_the_sheet_is_the_same_bytes_with_its_samples_in_plac
 
 
 def test_the_contact_sheet_ends_after_thirty_classes(tmp_path: Path) -> None:
-    heights = [sheet(tmp_path / "data.png", *drawn(50), range(n), 255).shape[0] for n in (30, 1000)]
+    heights = [sheet(tmp_path / "data.png", *drawn(50), range(n), 255).shape[0] for n in (30, 40)]
     assert heights[0] == heights[1]
-
-
-@pytest.mark.parametrize(
-    ("shape", "scaled"),
-    [((28, 28), (56, 56)), ((1, 8), (8, 64)), ((1000, 2), (64, 1))],
-)
-def test_samples_fit_their_tile_and_keep_their_aspect(shape: tuple[int, int], scaled: tuple[int, int]) -> None:
-    sample = tile(np.full(shape, 0.5), 1.0, TILE)
-    assert sample.shape == (*scaled, 3) and (sample == 128).all()
 
 
 def strokes(n: int = 50) -> np.ndarray:
@@ -258,10 +228,8 @@ def test_light_strokes_centred_on_black_are_glyphs(mnist: Arrays) -> None:
 OTHERS = {
     "inverted": 255 - strokes(),
     "off centre": np.roll(strokes(), 5, axis=1),
-    "cut": np.kron(strokes()[:, 9:19, 9:19], np.ones((1, 3, 3), np.uint8)),
     "filled": np.pad(np.full((9, 24, 24), 200, np.uint8), ((0, 0), (2, 2), (2, 2))),
     "color": np.stack([strokes()] * 3, axis=-1),
-    "noise": np.random.default_rng(0).integers(0, 256, (50, 28, 28)),
     "some inverted": np.concatenate([strokes(44), 255 - strokes(6)]),
 }
 

@@ -14,9 +14,8 @@ from stages.images.pixels import read_pixels
 from stages.pictures.reading import decode, read_picture
 from stages.running.process import InputError
 
-STORED: dict[
-    int, Callable[[np.ndarray], np.ndarray]
-] = {  # EXIF orientation to what a camera did to the upright picture, as (EXIF 2.32, 4.6.4 A) defines them
+# EXIF orientation to what a camera did to the upright picture, as (EXIF 2.32, 4.6.4 A) defines them.
+STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     1: lambda upright: upright,
     2: np.fliplr,
     3: lambda upright: np.rot90(upright, 2),
@@ -27,9 +26,7 @@ STORED: dict[
     8: lambda upright: np.rot90(upright, 3),
 }
 FILES: dict[str, dict[str, Any]] = {
-    "tiff": {"format": "TIFF"},
     "tiff, lzw": {"format": "TIFF", "compression": "tiff_lzw"},
-    "tiff, jpeg": {"format": "TIFF", "compression": "jpeg"},
     "png": {"format": "PNG"},
     "jpeg": {"format": "JPEG", "quality": 95},
     "webp": {"format": "WEBP", "lossless": True},

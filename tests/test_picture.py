@@ -111,6 +111,14 @@ def uneven(name: str) -> Image.Image:
     return Image.fromarray(np.clip(pixels * ndimage.uniform_filter(shadow, 40) + noise, 0, 255).astype(np.uint8))
 
 
+def half_in_shadow(name: str) -> Image.Image:
+    paper = Image.new("L", (2000, 1500), 230)
+    paper.paste(draw(name, 500, pen=0.02), (150, 200))
+    y, x = np.mgrid[:1500, :2000]
+    light = np.where(x + y > 1700, 0.6, 1) * (0.7 + 0.3 * x / 2000)
+    return Image.fromarray((np.asarray(paper) * light).astype(np.uint8))
+
+
 def ruled(name: str) -> Image.Image:
     paper = draw(name, 400)
     for y in range(14, 400, 50):
@@ -119,7 +127,9 @@ def ruled(name: str) -> Image.Image:
 
 
 def framed(name: str) -> Image.Image:
-    return page(("rectangle", (3, 3, 396, 396), 4), paper=draw(name, 400))
+    """By the digit's own pen; the digit stands on it."""
+    paper = page(("rectangle", (60, 40, 339, 317), 8), paper=draw(name, 400, pen=0.02))
+    return paper.crop((55, 35, 345, 323))
 
 
 def beside_a_strip(name: str) -> Image.Image:
@@ -150,6 +160,7 @@ CONDITIONS: dict[str, Callable[[str], Image.Image]] = {
     "uneven light and noise": uneven,
     "ruled": ruled,
     "framed": framed,
+    "half in shadow": half_in_shadow,
     "beside a strip": beside_a_strip,
     "on a table": on_a_table,
 }
@@ -187,12 +198,6 @@ def test_an_outlined_digit_is_read_as_the_digit_with_its_counters(digit: str, si
         canvas.text(centre, digit, inside, font, "mm", stroke_width=line, stroke_fill=30)
         fields.append(field_of(see(picture)))
     assert alike(fields[0], fields[1]) > 0.99
-
-
-@pytest.mark.parametrize("width", [60, 180])
-def test_a_ring_of_a_thin_pen_stays_a_ring(width: int) -> None:
-    ring = page(("ellipse", (150 - width // 2, 40, 150 + width // 2, 260), 6))
-    assert field_of(see(ring))[14, 13:15].max() < 0.1
 
 
 @pytest.mark.parametrize(("shade", "softness"), [(0, 1), (0.4, 2), (0.4, 200)])
@@ -287,16 +292,10 @@ def test_the_digits_of_a_number_are_those_that_they_are_alone(picture: Image.Ima
         assert alike(plain(name), field) > 0.85, name
 
 
-def in_a_ring(name: str) -> Image.Image:
-    paper = Image.new("L", (300, 300), 230)
-    paper.paste(draw(name, 150), (75, 75))
-    return page(("ellipse", (45, 45, 255, 255), 4), paper=paper)
-
-
-def with_a_smaller(name: str, size: float) -> Image.Image:
+def with_a_smaller() -> Image.Image:
     paper = Image.new("L", (350, 200), 230)
-    for left, other, times in ((20, "open 4", 1), (125, name, size), (200, "7 with a bar", 1)):
-        ink = drawn(other, times)
+    for left, name, times in ((20, "open 4", 1), (125, "7 with a bar", 0.3), (200, "7 with a bar", 1)):
+        ink = drawn(name, times)
         paper.paste(ink, (left, 150 - ink.height))
     return paper
 
@@ -305,19 +304,20 @@ ZERO = ("ellipse", (60, 35, 140, 165), 10)
 POINT, MINUS = ("ellipse", (145, 150, 159, 164), None), ("line", (10, 120, 40, 120), 7)
 PAGES: dict[str, tuple[Callable[[], Image.Image], int, str | None]] = {  # with how many digits are found, and a warning
     "a bar": (lambda: page(("rectangle", (40, 30, 55, 120), None)), 1, None),
+    "noise": (lambda: Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)), 1, DOUBTFUL),
     "a block": (lambda: page(("rectangle", (40, 30, 100, 120), None)), 1, DOUBTFUL),
     "a disc": (lambda: page(("ellipse", (40, 30, 100, 120), None)), 1, DOUBTFUL),
     "two discs": (lambda: page(*(("ellipse", (45, top, 105, top + 65), None) for top in (40, 130))), 1, SEVERAL),
     "one 0 above another": (lambda: page(*(("ellipse", (55, y, 95, y + 65), 9) for y in (40, 120))), 1, SEVERAL),
     "a speck in a 0": (lambda: page(ZERO, ("ellipse", (94, 94, 108, 108), None)), 1, None),
-    "a 5 in a ring": (lambda: in_a_ring("5 in two strokes"), 1, DOUBTFUL),
-    "a 1 in a ring": (lambda: in_a_ring("1, very narrow"), 1, DOUBTFUL),
+    "a digit in a ring": (lambda: page(("ellipse", (10, 10, 190, 190), 4), paper=draw("open 4", 200)), 1, DOUBTFUL),
     "too many": (lambda: written(["1, very narrow"] * 21, 20), 1, SEVERAL),
     "narrow ones of a height": (lambda: written(["1, very narrow", *NUMBER[:3]], 4), 4, None),
     "wide ones of two heights": (lambda: written(["open 4", "7 with a bar"], 4, least=0.75), 2, None),
     "a point and a minus": (lambda: page(POINT, MINUS, paper=written(["open 4", "7 with a bar"], 60)), 2, None),
-    "a small 7": (lambda: with_a_smaller("7 with a bar", 0.3), 2, SMALLER),
-    "a small 1": (lambda: with_a_smaller("1, very narrow", 0.48), 2, SMALLER),
+    "two pieces of a 4": (lambda: written(["4 in two pieces"], 30), 1, BROKEN),
+    "beside others": (lambda: written(["4 in two pieces", "1, very narrow", "off-centre 8"], 30), 3, BROKEN),
+    "a small 7": (with_a_smaller, 2, SMALLER),
 }
 
 
@@ -341,14 +341,6 @@ def test_the_pieces_of_a_broken_digit_are_one_digit(gap: str) -> None:
     found = see(broken)
     assert len(found.fields) == 1 and found.warning == (SEVERAL if gap == "upright" else None)
     assert alike(whole, found.fields[0]) > 0.75
-
-
-@pytest.mark.parametrize("others", [[], ["1, very narrow", "off-centre 8"]])
-def test_two_pieces_that_only_together_are_a_digit_are_one_with_a_warning(others: list[str]) -> None:
-    """As the 4 of many hands, whose bar ends before its upright."""
-    found = see(written(["4 in two pieces", *others], 30))
-    assert found.warning == BROKEN and len(found.fields) == 1 + len(others)
-    assert alike(plain("open 4"), found.fields[0]) > 0.6
 
 
 def test_digits_are_marked_in_colours_that_alternate_from_the_left() -> None:
@@ -402,7 +394,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     # Pillow would hand PostScript, whatever its name, to Ghostscript.
     "script": (lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "not a picture of a known kind"),
     "dot": (lambda path: Image.new("L", (1, 1)).save(path), "1x1 pixels are too few to hold a digit"),
-    "bomb": (lambda path: Image.new("1", (9_000, 9_000)).save(path), "has more than 64,000,000 pixels"),
+    "bomb": (lambda path: path.write_bytes(b"P4 30000 30000 "), "has more than 64,000,000 pixels"),
     "pipe": (os.mkfifo, "is not a file"),
     "folder": (Path.mkdir, "is a folder, not a picture"),
     "none": (lambda path: None, "no such file"),

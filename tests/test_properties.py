@@ -1,8 +1,5 @@
 """Any valid data set becomes what plain numpy makes of it; any broken one gets one line and leaves no output."""
 
-import gzip
-import json
-import struct
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import to_builtins
-from PIL import Image
 
 from stages import prepare
 from stages.arrays.class_names import natural_order
+from stages.arrays.prepared import open_prepared, read_dataset
 from stages.dataset.parameters import Prepare
 from stages.running.process import InputError
 from stages.sources.parameters import Data
@@ -74,13 +71,10 @@ class DataSet:
 
 @st.composite
 def data_sets(draw: Any) -> DataSet:
-    kind = draw(st.sampled_from(["npz", "npy", "idx", "idx.gz", "folders"]))
-    rows, cols = draw(st.integers(1, 6)), draw(st.integers(1, 9))
-    channels = draw(st.sampled_from({"npz": [1, 2, 3, 4], "npy": [1, 2, 3, 4], "folders": [1, 3]}.get(kind, [1])))
+    kind = draw(st.sampled_from(["npz", "npy"]))
+    rows, cols, channels = draw(st.integers(1, 6)), draw(st.integers(1, 9)), draw(st.integers(1, 4))
     dtype, white = draw(st.sampled_from([("u1", 255), ("<i8", 255), (">u2", 65535), ("<f4", 255), (">f8", 1)]))
     form = draw(st.sampled_from(["numbers", "floats", "column", "one-hot", "names", "bytes"]))
-    if kind not in ("npz", "npy"):
-        dtype, white, form = "u1", 255, "names" if kind == "folders" else "numbers"
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     sizes = {"train": draw(st.integers(2, 8)), "test": draw(st.integers(1, 5))}
     images, labels = {}, {}
@@ -90,25 +84,10 @@ def data_sets(draw: Any) -> DataSet:
         images[name].reshape(-1)[0] = white
         labels[name] = rng.integers(0, len(NAMES), n)
     labels["train"][:2] = [0, 1]
-    if kind == "folders":  # a class without a training picture is an error there
-        labels["test"] = rng.choice(labels["train"], sizes["test"])
-    return DataSet(
-        images,
-        labels,
-        white,
-        kind,
-        form,
-        dtype,
-        draw(st.sampled_from("CF")),
-        draw(st.booleans()) if kind in ("npz", "npy") else False,
-        channels > 1 or (kind in ("npz", "npy") and draw(st.booleans())),
-        draw(st.sampled_from(["channels_last", "channels_first"])) if cols > 4 else "channels_last",
-    )
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    content = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype("u1").tobytes()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    order, channels_first = draw(st.sampled_from("CF")), draw(st.booleans())
+    layout = draw(st.sampled_from(["channels_last", "channels_first"])) if cols > 4 else "channels_last"
+    axis = channels > 1 or draw(st.booleans())
+    return DataSet(images, labels, white, kind, form, dtype, order, channels_first, axis, layout)
 
 
 def write(data: DataSet, source: Path) -> Path:
@@ -118,21 +97,8 @@ def write(data: DataSet, source: Path) -> Path:
     if data.kind == "npz":
         np.savez_compressed(source / "data.npz", allow_pickle=False, **arrays)
         return source / "data.npz"
-    if data.kind == "npy":
-        for name, array in arrays.items():
-            np.save(source / f"{name}.npy", array)
-    elif data.kind == "folders":
-        for name, labels in data.labels.items():
-            for row, label in enumerate(labels):
-                folder = source / name / NAMES[label]
-                folder.mkdir(parents=True, exist_ok=True)
-                pixels = data.images[name][row].astype("u1")
-                Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(folder / f"{row:03}.png")
-    else:
-        for name, prefix in (("train", "train"), ("test", "t10k")):
-            end = ".gz" if data.kind == "idx.gz" else ""
-            write_idx(source / f"{prefix}-images-idx3-ubyte{end}", data.images[name][..., 0])
-            write_idx(source / f"{prefix}-labels-idx1-ubyte{end}", data.labels[name])
+    for name, array in arrays.items():
+        np.save(source / f"{name}.npy", array)
     return source
 
 
@@ -142,6 +108,7 @@ def run(source: Path, folder: Path, **changed: Any) -> None:
     words = ["prepare", "--raw", str(folder / "raw"), "--prepared", str(folder / "prepared")]
     words += ["--look", str(folder / "look.json"), "--sheet", str(folder / "sheet.png")]
     with (
+        patch("stages.arrays.npy.CHUNK_BYTES", 1_000),  # a few rows at a time
         patch.object(sys, "argv", words),
         patch("stages.running.params.read_params", lambda: {"prepare": to_builtins(section(Prepare, **changed))}),
         patch("stages.dataset.contact_sheet.draw_contact_sheet"),
@@ -161,20 +128,16 @@ def params_for(data: DataSet) -> dict[str, Any]:
     }
 
 
-def in_any_order(images: np.ndarray, labels: np.ndarray) -> list[tuple[bytes, bytes]]:
-    return sorted((image.tobytes(), label.tobytes()) for image, label in zip(images, labels, strict=True))
-
-
 @given(data_sets())
 def test_a_valid_data_set_of_any_form_becomes_what_numpy_makes_of_it(data: DataSet) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "source").mkdir()
         run(write(data, folder / "source"), folder, **params_for(data))
-        classes = json.loads((folder / "prepared/dataset.json").read_text())["classes"]
+        classes = read_dataset(folder / "prepared/dataset.json").classes
         assert classes == data.classes()
         for name in data.images:
-            images, labels = (np.load(folder / f"prepared/{letter}_{name}.npy") for letter in "xy")
+            images, labels = open_prepared(folder / f"prepared/x_{name}.npy", folder / f"prepared/y_{name}.npy")
             expected = data.images[name].astype(data.dtype).astype(np.float32) / np.float32(data.white)
             if data.image_data_format == "channels_first":
                 expected = expected.transpose(0, 3, 1, 2)
@@ -182,10 +145,7 @@ def test_a_valid_data_set_of_any_form_becomes_what_numpy_makes_of_it(data: DataS
             numbers = [classes.index(label) for label in called]
             one_hot = np.eye(len(classes), dtype=np.float32)[numbers]
             assert images.shape == expected.shape and labels.shape == one_hot.shape
-            if data.kind == "folders":
-                assert in_any_order(images[:], labels) == in_any_order(expected, one_hot)
-            else:
-                assert (images[:] == expected).all() and (labels == one_hot).all()
+            assert (images[:] == expected).all() and (labels == one_hot).all()
 
 
 @given(data_sets(), st.sampled_from(["cut", "emptied", "removed", "garbage", "folder"]), st.floats(0, 0.999))
@@ -194,8 +154,6 @@ def test_a_damaged_source_is_one_line_and_leaves_no_output(data: DataSet, how: s
         folder = Path(name)
         (folder / "source").mkdir()
         source = write(data, folder / "source")
-        if data.kind == "folders" and how in ("removed", "folder"):  # one picture fewer is a data set, too
-            how = "garbage"
         files = sorted(path for path in (folder / "source").rglob("*") if path.is_file())
         file = files[int(place * len(files))]
         content = file.read_bytes()
@@ -210,13 +168,3 @@ def test_a_damaged_source_is_one_line_and_leaves_no_output(data: DataSet, how: s
             run(source, folder, **params_for(data))
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
         assert list(folder.glob("raw/*")) == list(folder.glob("prepared/*")) == []
-
-
-def test_a_data_set_that_prepare_refuses_leaves_nothing_of_its_own(tmp_path: Path) -> None:
-    for name, n in (("train", 8), ("test", 4)):
-        np.save(tmp_path / f"x_{name}.npy", np.full((n, 2, 2), 99, np.uint8))
-        np.save(tmp_path / f"y_{name}.npy", np.arange(n) % 2)
-    with pytest.raises(InputError, match="which value is white"):
-        run(tmp_path, tmp_path / "out")
-    assert len(list((tmp_path / "out/raw").iterdir())) == 5
-    assert not list((tmp_path / "out").glob("prepared/*"))
