@@ -1,6 +1,6 @@
-"""Train networks of test_networks.py in the processes of TF_CONFIG, and print a digest of each's variables.
+"""Train a network of test_networks.py in the processes of TF_CONFIG, and print a digest of its variables.
 
-Run by test_cluster.py: python -m tests.cluster_networks SHARDS NETWORK ...
+Run by test_cluster.py: python -m tests.cluster_networks SHARDS NETWORK
 """
 
 import contextlib
@@ -28,16 +28,15 @@ def main() -> None:
     from tests import test_networks
     from tests.project import section
 
-    shards, *names = sys.argv[1:]
-    for name in names:
-        keras.utils.set_random_seed(1)
-        network = getattr(test_networks, name)()
-        train = section(Train, **RECIPE, shards=int(shards))  # 18 rows: a last batch of 2 leaves some empty
-        training = Training(network, test_networks.IMAGES, test_networks.LABELS, train, cluster)
-        with contextlib.redirect_stdout(io.StringIO()):  # the progress
-            *_, history = training.run(None)
-        content = b"".join(variable.numpy().tobytes() for variable in training.variables) + repr(history).encode()
-        print(name, len(history), hashlib.md5(content).hexdigest())
+    shards, name = sys.argv[1:]
+    keras.utils.set_random_seed(1)
+    network = getattr(test_networks, name)()
+    train = section(Train, **RECIPE, shards=int(shards))  # 18 rows: a last batch of 2 leaves some empty
+    training = Training(network, test_networks.IMAGES, test_networks.LABELS, train, cluster)
+    with contextlib.redirect_stdout(io.StringIO()):  # the progress
+        *_, history = training.run(None)
+    content = b"".join(variable.numpy().tobytes() for variable in training.variables) + repr(history).encode()
+    print(len(history), hashlib.md5(content).hexdigest())
     cluster.finish()
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -250,11 +251,17 @@ def train_that_stops_once_all_have_met(how: signal.Signals) -> list[str]:
     return ["python", "-c", "\n".join(lines), *train_command()[3:]]
 
 
+def is_dead_or_frozen(member: Member) -> bool:
+    return Path(f"/proc/{member.process.pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "T")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victims", [{0: signal.SIGSTOP}, {1: signal.SIGKILL, 2: signal.SIGSTOP}])
 def test_whoever_goes_before_tensorflows_start_is_named(start_all: Start, victims: dict[int, signal.Signals]) -> None:
     members = start_all(3, {rank: train_that_stops_once_all_have_met(how) for rank, how in victims.items()})
-    fail_naming(members, [members[rank] for rank in victims])
+    lost = [members[rank] for rank in victims]
+    wait_for(lambda: all(map(is_dead_or_frozen, lost)), "the signals")
+    fail_naming(members, lost)
 
 
 @pytest.mark.slow
@@ -289,9 +296,9 @@ def test_other_parameters_in_one_process_end_all_in_one_line(start_all: Start, p
 # --- other networks, and other numbers of shards
 
 
-def digests_of(count: int, shards: int, *networks: str) -> list[str]:
+def digests_of(count: int, shards: int, network: str) -> list[str]:
     """What tests/cluster_networks.py prints in each of `count` processes that train together."""
-    command = [sys.executable, "-m", "tests.cluster_networks", str(shards), *networks]
+    command = [sys.executable, "-m", "tests.cluster_networks", str(shards), network]
     environments = [{**os.environ, "TF_CONFIG": task} for task in configs(count)]
     processes = [
         subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE) for env in environments
@@ -302,9 +309,8 @@ def digests_of(count: int, shards: int, *networks: str) -> list[str]:
 @pytest.mark.slow
 def test_any_number_of_processes_trains_any_number_of_shards_alike() -> None:
     """Layers that draw several times a call, losses of weights, and the epoch at which early stopping ends all."""
-    networks = ("regularized", "random_everywhere")
-    (alone,) = digests_of(1, 7, *networks)
-    assert digests_of(3, 7, *networks) == [alone] * 3 and alone
+    (alone,) = digests_of(1, 5, "random_everywhere")
+    assert digests_of(3, 5, "random_everywhere") == [alone] * 3 and alone
 
 
 def test_processes_that_do_not_answer_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,15 +31,15 @@ HOSTILE = {
 
 # Trains after a change to TensorFlow's threads, and says how many there were in the end.
 DRIVER = """
-import sys
-from stages import train
+import runpy, sys
+import stages
 import tensorflow as tf
 interop, intraop = int(sys.argv[1]), int(sys.argv[2])
 tf.config.threading.set_inter_op_parallelism_threads(interop)
 real = tf.config.threading.set_intra_op_parallelism_threads
 tf.config.threading.set_intra_op_parallelism_threads = lambda number: real(intraop or number)
-sys.argv[1:3] = []
-train.main()
+sys.argv[:3] = []
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 print("intra-op threads", tf.config.threading.get_intra_op_parallelism_threads())
 """
 
@@ -79,7 +79,7 @@ def train(project: Project, intraop: int = 0, **env: str) -> dict[str, str]:
     """Train by hand under other conditions; returns the hashes of what came out."""
     paths = {"model": "a.h5", "confidence": "a.json", "metrics": "b.json", "history": "a.csv", "resume": "other"}
     words = [word for option, path in paths.items() for word in (f"--{option}", path)]
-    command = ["python", "-c", DRIVER, "16", str(intraop), *train_command()[3:], *words]
+    command = ["python", "-c", DRIVER, "16", str(intraop), *train_command()[2:], *words]
     said = Project(project.root, env).succeed(*command)
     assert f"intra-op threads {intraop or 1}" in said
     return {name: md5(project.root / name) for name in ("a.h5", "a.json", "a.csv")}

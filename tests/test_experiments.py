@@ -9,7 +9,7 @@ from tests.project import Project
 
 
 @pytest.mark.slow
-def test_a_sweep_leaves_the_workspace_alone_shows_what_failed_and_its_best_can_be_applied(project: Project) -> None:
+def test_a_sweep_leaves_the_workspace_alone_and_its_best_can_be_applied(project: Project) -> None:
     try:
         sweep = "train.learning_rate=0.002,99"
         assert project.run("dvc", "exp", "run", "--queue", "-n", "rate", "-S", sweep).returncode == 0

@@ -33,7 +33,7 @@ def changed_stages(project: Project) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for stage, kinds in status.items():
         for changed in (kind["changed deps"] for kind in kinds if "changed deps" in kind):
-            for name in changed.get("params.yaml") or changed:
+            for name in {**changed.pop("params.yaml", {}), **changed}:
                 found.setdefault(name, set()).add(stage)
     return found
 

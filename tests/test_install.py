@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.project import ROOT
 
 
-def test_a_python_that_cannot_make_an_environment_is_one_line_also_the_second_time(tmp_path: Path) -> None:
+def test_a_python_that_cannot_make_an_environment_is_one_line_each_time(tmp_path: Path) -> None:
     """Debian's python3 without python3-venv leaves half an environment."""
     tools = tmp_path / "bin"
     tools.mkdir()

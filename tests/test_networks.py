@@ -55,12 +55,15 @@ def normalized() -> keras.Model:
 def random_everywhere() -> keras.Model:
     inner = keras.Sequential([layers.Input((8, 8, 1)), layers.RandomRotation(0.2), layers.GaussianNoise(0.5)])
     rest = (
+        layers.Conv2D(1, 3, padding="same", kernel_regularizer="l2"),
         layers.SpatialDropout2D(0.5),
         layers.Reshape((8, 8)),
         layers.LSTM(4, dropout=0.5),
         layers.GaussianDropout(0.3),
     )
-    return sequential(inner, layers.RandomTranslation(0.2, 0.2), layers.Conv2D(1, 3, padding="same"), *rest)
+    return sequential(
+        inner, layers.RandomTranslation(0.2, 0.2), layers.Conv2D(1, 3, padding="same", kernel_regularizer="l2"), *rest
+    )
 
 
 def two_of(build: Callable[[], keras.Model]) -> tuple[keras.Model, keras.Model]:
