@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.arrays.npy import Rows, open_array
-from stages.arrays.prepared import open_prepared_images, read_dataset
+from stages.arrays.npy import Rows
+from stages.arrays.prepared import open_prepared_images
 from stages.running.process import InputError
 from tests.project import ROOT
 
@@ -45,12 +45,6 @@ def test_reading_every_row_takes_no_more_memory_than_a_few(tmp_path: Path) -> No
         [sys.executable, "-c", script, tmp_path / "large.npy"], cwd=ROOT, check=True, text=True, capture_output=True
     )
     assert int(run.stdout) < 30e6
-
-
-def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    for read in (open_array, Rows, open_prepared_images, read_dataset):
-        with pytest.raises(InputError, match=r"none: no such file; `dvc repro` makes it"):
-            read(tmp_path / "none")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00\xff\xff{", b"PK\x03\x04 no zip"])

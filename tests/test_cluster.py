@@ -48,12 +48,15 @@ def test_the_chief_comes_first_and_the_workers_by_their_index() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "TF_CONFIG: not JSON"),
-        ('{"cluster": {"worker": ["a:1"]}}', "TF_CONFIG: has no task"),
-        (config({"worker": ["a:1"], "ps": ["b:1"]}), "cluster has ps; must be of a chief and workers only"),
-        (config({"worker": ["a:1", "a:99999"]}), r"cluster\.worker = .*; must be a list of host:port"),
-        (config({"chief": ["a:1", "b:1"]}, "chief"), r"cluster\.chief = .*; must be one host:port"),
-        (config({"worker": ["a:1", "a:1"]}), "must have a host:port of its own"),
+        ("{", 'TF_CONFIG: Input data was truncated; must be as {"cluster": {"worker": '),
+        ('{"cluster": {"worker": ["a:1"]}}', "TF_CONFIG: Object missing required field `task`; must be as"),
+        (config({"worker": ["a:1"], "ps": ["b:1"]}), r"Invalid enum value 'ps' .*cluster`; must be as"),
+        (
+            config({"worker": ["a:1", "a:99999"]}),
+            r"Expected `str` matching .* at `\$\.cluster\[\.\.\.\]\[1\]`; must be as",
+        ),
+        (config({"chief": ["a:1", "b:1"]}, "chief"), "must be one chief at most, and no host:port twice"),
+        (config({"worker": ["a:1", "a:1"]}), "must be one chief at most, and no host:port twice"),
         (config({"worker": ["a:1", "b:1"]}, index=2), "task is worker 2; must be one of the cluster: worker 0, worker"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.dataset.files import open_images, open_sets
+from stages.dataset.files import open_images
 from stages.dataset.labels import class_names, class_numbers
 from stages.dataset.scaling import largest_pixel, white_level
 from stages.running.process import InputError
@@ -102,11 +102,3 @@ def test_labels_of_another_kind_are_one_clear_line(labels: Any, classes: Any, gi
 def test_sets_whose_labels_are_of_two_forms_are_refused() -> None:
     with pytest.raises(InputError, match="y_train holds names, y_test holds numbers; must be of one form"):
         class_names({"y_train": np.array(["a", "b"]), "y_test": np.array([0, 1])}, None, None)
-
-
-def test_test_images_of_another_size_than_those_to_train_on_are_refused(tmp_path: Path) -> None:
-    for name, images in (("train", IMAGES), ("test", IMAGES.reshape(3, 5, 4))):
-        np.save(tmp_path / f"x_{name}.npy", images)
-        np.save(tmp_path / f"y_{name}.npy", np.arange(3))
-    with pytest.raises(InputError, match=r"x_test\.npy: images of \(5, 4, 1\), but .*x_train\.npy has \(4, 5, 1\)"):
-        open_sets(tmp_path, "channels_last")

@@ -52,6 +52,3 @@ def test_a_table_of_another_kind_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"t\.csv: must be a table with index, actual, predicted, probability"):
         tables.read_table(tmp_path / "t.csv", tables.ERRORS)
-    (tmp_path / "m.json").write_text("{}")
-    with pytest.raises(InputError, match=r"m\.json: must be metrics with calibration_error"):
-        tables.read_figure(tmp_path / "m.json", "calibration_error")

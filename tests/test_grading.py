@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from stages.network.runtime import start_tensorflow
-from stages.running.process import InputError
 
 start_tensorflow("avx2", "cpu")
 
@@ -73,19 +72,10 @@ def test_calibration_bins_have_every_image_once_and_their_means() -> None:
 
 
 def test_accuracy_without_the_leaked_images_is_told_if_there_are_any(tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\nleaked,test,1\n")
-    leaked = leaked_rows(tmp_path / "f.csv", 4)
+    (tmp_path / "f.csv").write_text("finding,set,row\nrepeated,test,3\nleaked,test,1\n")
+    leaked = leaked_rows(tmp_path / "f.csv")
     assert leaked.tolist() == [1]
     metrics = graded(leaked=leaked)
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
     all_leaked = graded(leaked=np.arange(4))
     assert all_leaked["n_unseen"] == 0 and "accuracy_unseen" not in all_leaked
-
-
-@pytest.mark.parametrize("content", ["", "finding,set,row\nleaked\n", "finding,set,row\nleaked,test,4\n"])
-def test_a_table_of_findings_of_another_kind_is_one_clear_line(tmp_path: Path, content: str) -> None:
-    (tmp_path / "f.csv").write_text(content)
-    with pytest.raises(InputError, match=r"f\.csv: must be the table that prepare wrote"):
-        leaked_rows(tmp_path / "f.csv", 4)
-    with pytest.raises(InputError, match=r"none\.csv: no such file"):
-        leaked_rows(tmp_path / "none.csv", 4)

@@ -56,9 +56,9 @@ def test_the_usual_names_gzipped_or_not_give_the_arrays(tmp_path: Path, naming: 
 
 def test_of_a_folder_with_both_as_torchvision_leaves_it_plain_is_taken(tmp_path: Path) -> None:
     write(tmp_path / "source", suffix=".gz")
-    lines = ingest(write(tmp_path / "source"), tmp_path / "raw")
-    left = "train-images-idx3-ubyte.gz left aside: train-images-idx3-ubyte was taken"
-    assert len(lines) == 5 and lines[1].endswith(left)
+    for path in write(tmp_path / "source").glob("*.gz"):
+        path.write_bytes(b"not looked at")
+    assert "30 training" in ingest(tmp_path / "source", tmp_path / "raw")[0]
 
 
 def test_images_stored_by_columns_are_transposed_if_the_parameter_says(tmp_path: Path) -> None:
@@ -77,18 +77,14 @@ FLIPPED[-6] ^= 255  # of the checksum at the end
 BAD = {
     "of shorts": (idx(IMAGES, magic=b"\0\0\x0b\3"), "starts with 00 00 0b 03; must be an IDX file of unsigned bytes"),
     "empty": (b"", "starts with nothing; must be an IDX file"),
-    "cut short": (GOOD[:-1], r"has 615 bytes, but 616 by its header: uint8 of shape \(30, 4, 5\)"),
-    "too long": (GOOD + b"\0", "has 617 bytes, but 616 by its header"),
-    "gzip, terabytes": (gzip.compress(idx(IMAGES, (2**32 - 1,) * 3)), r"more than its \d+ compressed bytes can hold"),
+    "cut short": (GOOD[:-20], "declares 600 bytes, more than the file can hold"),
+    "too long": (GOOD + b"\0", "holds more bytes than the 600 that its header"),
+    "gzip, terabytes": (gzip.compress(idx(IMAGES, (2**32 - 1,) * 3)), "bytes, more than the file can hold"),
     "gzip, cut short": (gzip.compress(GOOD)[:-200], "damaged archive: Compressed file ended before"),
-    "gzip, of less": (gzip.compress(GOOD[:-1]), "ends after 599 of 600 bytes"),
-    "gzip, of more": (gzip.compress(GOOD + bytes(1 << 24)), "goes on after the 600 bytes that its header declares"),
+    "gzip, of less": (gzip.compress(GOOD[:-1]), "holds fewer bytes than the 600 that its"),
+    "gzip, of more": (gzip.compress(GOOD + bytes(1 << 24)), "holds more bytes than the 600 that its"),
     "gzip, checksum": (bytes(FLIPPED), "damaged archive: CRC check failed"),
     "gzip, of noise": (b"\x1f\x8b" + bytes(range(100)), "damaged archive: Unknown compression method"),
-    "of a huge image": (
-        gzip.compress(idx(np.zeros((1, 8193, 8192), np.uint8)), 1),
-        "images of 8193x8192; must be at most 64,000,000 pixels",
-    ),
 }
 
 

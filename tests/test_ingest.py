@@ -50,10 +50,9 @@ def bad_archive(path: Path, mnist: dict[str, np.ndarray], case: str) -> None:
     members: dict[str, dict[str, bytes]] = {
         "garbage": dict.fromkeys(NAMES, b"no array"),
         "claims": dict.fromkeys(NAMES, npy((10**14, 28, 28), bytes(1000))),
-        "bzip2": dict.fromkeys(NAMES, npy((10, 28, 28), bytes(7840))),
     }
     if case in members:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2 if case == "bzip2" else zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(path, "w") as archive:
             for name, member in members[case].items():
                 archive.writestr(f"{name}.npy", member)
     else:
@@ -65,17 +64,15 @@ def bad_archive(path: Path, mnist: dict[str, np.ndarray], case: str) -> None:
 
 
 ARCHIVES = {
-    "a key short": r"a\.npz: .*y_test\.npy",
-    "cut": r"a\.npz: File is not a zip file; a data archive holds",
-    "flipped": r"a\.npz: x_train\.npy: damaged archive: Bad CRC-32",
+    "a key short": r"a\.npz/y_test\.npy: no such file; a data source must hold x_train, y_train, x_test, y_test as",
+    "cut": r"a\.npz: damaged archive \(File is not a zip file\); must hold x_train, ",
+    "flipped": r"a\.npz: damaged archive \(Bad CRC-32 for file 'x_train\.npy'\)",
     "text": r"a\.npz: must be an \.npz archive or a folder",
-    "pickled": r"a\.npz: y_test\.npy: holds pickled objects, which are not loaded",
-    "garbage": r"a\.npz: x_train\.npy: not a readable \.npy array",
-    "claims": r"a\.npz: x_train\.npy: has 1,128 bytes, but [0-9,]{19,} by its header: uint8 of shape",
-    "lengths": r"a\.npz: x_test\.npy: 200 images, but .*a\.npz: y_test\.npy has 199 labels",
-    "sizes": r"a\.npz: x_test\.npy: images of \(27, 28\), but .*x_train\.npy has \(28, 28\); must be equal",
-    # Eight bytes of a bzip2 or LZMA member can take gigabytes of memory.
-    "bzip2": r"x_train\.npy: must be compressed as numpy does, or not at all",
+    "pickled": r"a\.npz/y_test\.npy: not a readable .* Python objects .*; text must be saved as array\.astype\(str\)",
+    "garbage": r"a\.npz/x_train\.npy: not a readable \.npy array",
+    "claims": r"a\.npz/x_train\.npy: not a readable \.npy array .*: mmap length is greater than file size",
+    "lengths": r"a\.npz/x_test\.npy: 200 images, but .*a\.npz/y_test\.npy has 199 labels",
+    "sizes": r"a\.npz/x_test\.npy: images of \(27, 28, 1\), but .*x_train\.npy has \(28, 28, 1\); must be equal",
 }
 
 
@@ -112,19 +109,20 @@ def test_links_to_arrays_are_followed_and_what_is_no_file_is_refused(
     assert "600 training" in ingest(source, tmp_path / "raw")[0]
     labels = source / "y_test.npy"
     labels.unlink()
-    with pytest.raises(InputError, match=r"source/y_test\.npy: no such file; a data folder holds x_train, "):
+    with pytest.raises(InputError, match=r"source/y_test\.npy: no such file; a data source must hold x_train, "):
         ingest(source, tmp_path / "raw")
     os.mkfifo(labels)
-    with pytest.raises(InputError, match=r"source/y_test\.npy: is not a file"):
+    with pytest.raises(InputError, match=r"source/y_test\.npy: no such file"):
         ingest(source, tmp_path / "raw")
 
 
-def test_data_larger_than_the_disk_are_refused_before_a_byte_is_written(
+def test_a_full_disk_is_an_error_of_the_output_and_nothing_stays(
     small_disk: Path, tmp_path: Path, mnist: dict[str, np.ndarray]
 ) -> None:
     source = write_npz(tmp_path / "good.npz", **mnist)
-    with pytest.raises(InputError, match=r"raw: 62\d,\d{3} bytes to copy, but the disk has \d\d,\d{3} free"):
+    with pytest.raises(OSError, match="No space left on device") as caught:
         ingest(source, small_disk / "raw")
+    assert caught.value.filename == str(small_disk / "raw/x_train.npy")
     assert list(small_disk.rglob("*.npy")) == []
 
 
@@ -135,22 +133,11 @@ def test_a_source_of_two_kinds_is_refused(tmp_path: Path, mnist: dict[str, np.nd
         ingest(tmp_path, tmp_path / "raw")
 
 
-@pytest.mark.parametrize(
-    ("size", "shape", "message"),
-    [
-        (3_000_000_000, "", "a header of 3,000,000,000 bytes; must be at most 10,000"),
-        (None, "(1" + "0" * 5000 + ", 8, 8)", ""),
-        (None, "(" + "9" * 4000 + ", " + "9" * 4000 + ")", ""),
-    ],
-    ids=["gigabytes", "a number of many digits", "two of them"],
-)
-def test_an_absurd_header_is_one_clear_line(
-    tmp_path: Path, mnist: dict[str, np.ndarray], size: int | None, shape: str, message: str
-) -> None:
+@pytest.mark.parametrize("shape", ["(1" + "0" * 5000 + ", 8, 8)", "(" + "9" * 4000 + ", " + "9" * 4000 + ")"])
+def test_an_absurd_header_is_one_clear_line(tmp_path: Path, mnist: dict[str, np.ndarray], shape: str) -> None:
     header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".encode()
     with (save_all(tmp_path, mnist) / "x_train.npy").open("wb") as file:
-        file.write(b"\x93NUMPY\x02\x00" + (size or len(header)).to_bytes(4, "little") + header + b"0")
-        file.truncate(size)  # a sparse file
-    with pytest.raises(InputError, match=rf"x_train\.npy: {message}") as caught:
+        file.write(b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + b"0")
+    with pytest.raises(InputError, match=r"x_train\.npy: ") as caught:
         ingest(tmp_path, tmp_path / "raw")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400

@@ -1,5 +1,6 @@
 """Any valid data set becomes what plain numpy makes of it; any broken one gets one line and leaves no output."""
 
+import json
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from msgspec import to_builtins
 
 from stages import prepare
 from stages.arrays.class_names import natural_order
-from stages.arrays.prepared import open_prepared, read_dataset
 from stages.dataset.parameters import Prepare
 from stages.running.process import InputError
 from stages.sources.parameters import Data
@@ -134,10 +134,10 @@ def test_a_valid_data_set_of_any_form_becomes_what_numpy_makes_of_it(data: DataS
         folder = Path(name)
         (folder / "source").mkdir()
         run(write(data, folder / "source"), folder, **params_for(data))
-        classes = read_dataset(folder / "prepared/dataset.json").classes
+        classes = json.loads((folder / "prepared/dataset.json").read_text())["classes"]
         assert classes == data.classes()
         for name in data.images:
-            images, labels = open_prepared(folder / f"prepared/x_{name}.npy", folder / f"prepared/y_{name}.npy")
+            images, labels = (np.load(folder / f"prepared/{letter}_{name}.npy") for letter in "xy")
             expected = data.images[name].astype(data.dtype).astype(np.float32) / np.float32(data.white)
             if data.image_data_format == "channels_first":
                 expected = expected.transpose(0, 3, 1, 2)
