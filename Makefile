@@ -15,7 +15,7 @@ UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/r
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
 INSTALLED := .venv/.installed
 
-.PHONY: help install repro handwriting report test lint ci verify bench bench-scale cost-model restore lock clean
+.PHONY: help install repro handwriting report test lint ci verify bench bench-scale restore lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -94,9 +94,6 @@ bench: install  ## speed and memory beside plain Keras, as ratios
 
 bench-scale: install  ## speed and memory of each stage at 60,000 to 2,000,000 images: half an hour, 20 GB of disk
 	@python -m tests.bench_scale
-
-cost-model: install  ## seconds an epoch on 1 to 64 machines, reckoned from what this one takes: two minutes
-	@python -m tests.cost_model
 
 restore:  ## bring back the results of the last commit after a failed run
 	@command -v dvc >/dev/null || $(MAKE) install

@@ -80,8 +80,8 @@ def test_what_is_wrong_with_images_is_a_line_each_but_a_few_repeats(monkeypatch:
     images["test"][31], labels["test"][31] = images["train"][111], labels["train"][111]
     images["test"][4] = 17
     assert look(images, labels).warnings == [
-        "in the training set too: 1 of 50 test images (first: test row 31 (3) equals training row 111 (3))",
-        "equal to an earlier one: 2 of 200 training images (first: training row 198 (1) equals training row 5 (1))",
+        "in the training set too: 1 of 50 test images (first: test row 31 (0) equals training row 111 (0))",
+        "equal to an earlier one: 2 of 200 training images (first: training row 198 (2) equals training row 5 (2))",
         "of one colour all over: 1 of 50 test images (first: test row 4 (0))",
     ]
     leaked = look({**images, "test": images["train"]}, {**labels, "test": labels["train"]})

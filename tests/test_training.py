@@ -112,16 +112,16 @@ def test_a_split_that_leaves_a_side_empty_is_refused_by_name(n: int, split: floa
 
 def test_a_shift_that_moves_images_out_of_sight_is_refused() -> None:
     with pytest.raises(InputError, match="shift = 12: must be less than the shorter side of the images, 12x12"):
-        training_of(network(), augmentation={"shift": 12})
+        training_of(network(), augmentation={"rotation": 0, "shear": 0, "zoom": 0, "shift": 12})
 
 
 def test_validation_rows_that_hold_few_classes_are_warned_of() -> None:
     by_class = one_hot_labels([0] * 250 + [1] * 250 + [2] * 250 + [3] * 250)
     rows = split_rows(by_class, 0.05, "last")[1]
-    assert "the 50 validation rows hold 1 of 4 classes" in str(validation_warning(by_class, rows))
+    assert "50 validation rows, of 1 of 4 classes" in str(validation_warning(by_class, rows))
     assert validation_warning(by_class, split_rows(by_class, 0.05, "stratified")[1]) is None
     few = split_rows(by_class, 0.048, "stratified")[1]
-    assert "only 48 validation rows: " in str(validation_warning(by_class, few))
+    assert "48 validation rows, of 4 of 4 classes: " in str(validation_warning(by_class, few))
 
 
 def test_what_is_made_ahead_comes_in_order_and_its_errors_too() -> None:
@@ -176,7 +176,12 @@ def test_each_image_of_each_epoch_has_random_changes_of_its_own(
 
 def test_a_resumed_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """Of a network with whatever layers hand on from step to step."""
-    recipe = {"epochs": 3, "shards": 2, "schedule": "cosine", "augmentation": {"rotation": 20, "shift": 1}}
+    recipe = {
+        "epochs": 3,
+        "shards": 2,
+        "schedule": "cosine",
+        "augmentation": {"rotation": 20, "shear": 0, "zoom": 0, "shift": 1},
+    }
     layers = keras.layers
 
     def build() -> Any:
