@@ -15,11 +15,11 @@ UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/r
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
 INSTALLED := .venv/.installed
 
-.PHONY: help install repro handwriting report test lint ci verify bench bench-scale restore lock clean
+.PHONY: help install repro handwriting report test lint ci verify bench bench-pictures bench-scale restore lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## create .venv with the locked packages
 
@@ -91,6 +91,9 @@ verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1, W
 
 bench: install  ## speed and memory beside plain Keras, as ratios
 	@python -m tests.bench
+
+bench-pictures: install  ## how drawn pictures are read, right or wrong: 2,200 in ten minutes; SPLIT=test to report
+	@python -m tests.bench_pictures $(if $(SPLIT),--split $(SPLIT))
 
 bench-scale: install  ## speed and memory of each stage at 60,000 to 2,000,000 images: half an hour, 20 GB of disk
 	@python -m tests.bench_scale

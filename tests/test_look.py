@@ -86,7 +86,7 @@ def test_what_is_wrong_with_images_is_a_line_each_but_a_few_repeats(monkeypatch:
     ]
     leaked = look({**images, "test": images["train"]}, {**labels, "test": labels["train"]})
     assert leaked.warnings[0].startswith(
-        "in the training set too: 200 of 200 test images (first: test row 0 (0) equals"
+        "in the training set too: 200 of 200 test images (first: test row 0 (1) equals"
     )
 
 
