@@ -6,23 +6,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.bench_pictures import broken, grade, pictures, pieces, split_source, touching
-
-SOURCE = split_source("test", {})
+from tests.bench_pictures import Source, broken, grade, pictures, pieces, touching
 
 
-def test_digits_that_touch_are_one_piece_of_ink_and_broken_ones_several() -> None:
+@pytest.fixture(scope="module")
+def source(mnist: dict[str, np.ndarray]) -> Source:
+    return Source({str(digit): mnist["x_test"][mnist["y_test"] == digit] for digit in range(10)}, {})
+
+
+def test_digits_that_touch_are_one_piece_of_ink_and_broken_ones_several(source: Source) -> None:
     rng = np.random.default_rng(0)
     for pair in ("47", "11", "05", "92"):
         for _ in range(5):
-            assert len(pieces(touching(rng, SOURCE, pair, 4.5))) == 1
-            assert len(pieces(broken(rng, SOURCE, pair[0], 4.5))) > 1
+            assert len(pieces(touching(rng, source, pair, 4.5))) == 1
+            assert len(pieces(broken(rng, source, pair[0], 4.5))) > 1
 
 
 @pytest.mark.parametrize("name", ["touching", "squared", "dates"])
-def test_a_set_has_the_same_bytes_each_time_and_others_of_another_split(name: str) -> None:
+def test_a_set_has_the_same_bytes_each_time_and_others_of_another_split(name: str, source: Source) -> None:
     first, again, other = (
-        [(picture.tobytes(), text) for picture, text in islice(pictures(name, split, SOURCE), 3)]
+        [(picture.tobytes(), text) for picture, text in islice(pictures(name, split, source), 3)]
         for split in ("val", "val", "test")
     )
     assert first == again != other
