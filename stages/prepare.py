@@ -46,7 +46,7 @@ def main() -> None:
     look = look_at(images, labels, classes)
     if look.warnings and prepare.strict:
         raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
-    for warning in look.warnings + look.notes:
+    for warning in look.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     dataset = {"classes": classes, "centred_glyphs": centred_glyphs(images["train"])}
     to_images = partial(normalize, white=white, image_data_format=prepare.image_data_format)

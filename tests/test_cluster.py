@@ -52,11 +52,14 @@ def test_the_chief_comes_first_and_the_workers_by_their_index() -> None:
         ('{"cluster": {"worker": ["a:1"]}}', "TF_CONFIG: Object missing required field `task`; must be as"),
         (config({"worker": ["a:1"], "ps": ["b:1"]}), r"Invalid enum value 'ps' .*cluster`; must be as"),
         (
-            config({"worker": ["a:1", "a:99999"]}),
+            config({"worker": ["a:1", "a"]}),
             r"Expected `str` matching .* at `\$\.cluster\[\.\.\.\]\[1\]`; must be as",
         ),
-        (config({"chief": ["a:1", "b:1"]}, "chief"), "must be one chief at most, and no host:port twice"),
-        (config({"worker": ["a:1", "a:1"]}), "must be one chief at most, and no host:port twice"),
+        (config({"chief": ["a:1", "b:1"]}, "chief"), "must be one chief at most, no host:port twice"),
+        (config({"worker": ["a:66000"]}), "and ports from 1 to 65535"),
+        (config({"worker": ["a:0"]}), "and ports from 1 to 65535"),
+        ("\udce9", "TF_CONFIG: .*surrogates.*; must be as"),
+        (config({"worker": ["a:1", "a:1"]}), "must be one chief at most, no host:port twice"),
         (config({"worker": ["a:1", "b:1"]}, index=2), "task is worker 2; must be one of the cluster: worker 0, worker"),
     ],
 )

@@ -73,14 +73,16 @@ def predict(reproduced: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_a_line_a_picture_for_files_and_folders_and_bad_ones_are_named(predict: Predict, pictures: Path) -> None:
     (pictures / "broken.gif").write_bytes(b"GIF89a no more")
     draw_digit(pictures / "z\nb\x1b[31m.png")
-    status, out, err = predict(pictures, pictures / "none.png")
+    (pictures.parent / "empty").mkdir()
+    status, out, err = predict(pictures.parent / "empty", pictures, pictures / "none.png")
     assert status == 1
     lines = out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
         f"{pictures}/{name}" for name in ("blank.png", "more/white on black.jpg", "seven.png", r"z\nb\x1b[31m.png")
     ]
     assert lines[0].endswith("? - no digit found")
-    broken, none = err.splitlines()
+    empty, broken, none = err.splitlines()
+    assert empty == f"predict_sample: {pictures.parent / 'empty'}: no picture in this folder"
     assert broken.startswith(f"predict_sample: {pictures}/broken.gif: ")
     assert none == f"predict_sample: {pictures / 'none.png'}: no such file"
 

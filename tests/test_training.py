@@ -287,7 +287,7 @@ def test_the_end_of_a_training_removes_what_killed_ones_left(tmp_path: Path) -> 
     folder = tmp_path / "resume"
     backup = Backup(folder, OWN)
     backup.save([], [])
-    for name in (f"{OTHER}.npz", f".partial-{OTHER}.npz", "mnist.npz"):
+    for name in (f"{OTHER}.npz", "mnist.npz"):
         (folder / name).touch()  # somebody said --resume data
     backup.remove()
     assert [path.name for path in folder.iterdir()] == ["mnist.npz"]

@@ -136,7 +136,8 @@ def _inline(path: Path) -> Markup:
 
 def _numbers(revision: Revision | None, path: str) -> Numbers:
     """The numbers of a JSON file, named by the way to them; none if there is no such file."""
-    return flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
+    values = flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
 def _recalls(base: Revision, now: Revision) -> list[Row]:

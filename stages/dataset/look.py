@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from stages.arrays.npy import chunks, evenly_spaced
 from stages.dataset.findings import SETS, Findings, row_hashes
-from stages.dataset.warnings import class_warnings, image_warnings, imbalance, order_notes
+from stages.dataset.warnings import class_warnings, image_warnings, imbalance
 
 Numbers = NDArray[np.integer[Any]]  # class numbers, or counts
 
@@ -44,13 +44,11 @@ class Look:
               MOST_COUNTED classes.
         findings: the rows behind the first four kinds of count, one by one.
         warnings: a line for each thing that a person should look into.
-        notes: a line on an order of the rows that `train.validation_rows` can answer.
     """
 
     metrics: dict[str, Any]
     findings: Findings
     warnings: list[str]
-    notes: list[str]
 
 
 def look_at(images: Mapping[str, NDArray[Any]], labels: Mapping[str, Numbers], classes: Sequence[str | int]) -> Look:
@@ -90,7 +88,7 @@ def look_at(images: Mapping[str, NDArray[Any]], labels: Mapping[str, Numbers], c
         if len(classes) <= MOST_COUNTED:
             metrics[name]["classes"] = dict(zip(map(str, classes), counts[name].tolist(), strict=True))
     warnings = [*image_warnings(metrics, findings), *class_warnings(counts, classes)]
-    return Look(metrics, findings, warnings, order_notes(labels["train"], counts["train"], changes["train"]))
+    return Look(metrics, findings, warnings)
 
 
 def are_constant(images: NDArray[Any]) -> NDArray[np.bool_]:

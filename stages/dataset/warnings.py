@@ -11,8 +11,6 @@ from stages.dataset.findings import SETS
 MANY_REPEATED = 0.01  # of a set: fewer are common, and an image that counts twice moves accuracy less than chance does
 LARGE_IMBALANCE = 10  # a network may ignore such a class and lose hardly any accuracy
 EXPECTED = 10  # images of a class: a test set drawn at random that should have so many has none once in 22,000 times
-LONG_RUNS = 4  # times as long as in shuffled rows: no chance, unless the rows are a handful
-TAIL = 0.05  # of the training rows, the last ones: people validate on so many at the least
 MOST_NAMED = 10  # classes in a line
 
 
@@ -65,26 +63,6 @@ def class_warnings(counts: Mapping[str, NDArray[np.integer[Any]]], classes: Sequ
 def imbalance(counts: NDArray[np.integer[Any]]) -> float:
     """How many times as many images the largest class has as the smallest that has any, of `counts` (classes,)."""
     return float(counts.max() / counts[counts > 0].min())
-
-
-def order_notes(labels: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any]], changes: int) -> list[str]:
-    """Whether the training rows are in an order of classes, so that the last ones do not stand for all.
-
-    Args:
-        labels: of the training rows, of shape (n,).
-        counts: the training images of each class, of shape (classes,).
-        changes: rows whose label is not that of the row before.
-    """
-    n, occurring = len(labels), int(np.count_nonzero(counts))
-    shuffled = n - float((counts * (counts / n)).sum())  # the changes to expect
-    if LONG_RUNS * changes > shuffled or occurring == 1:
-        return []
-    tail = labels[n - max(1, round(TAIL * n)) :]
-    return [
-        f"the training labels come in runs of one class ({changes:,} changes of label, where shuffled rows have "
-        f"{shuffled:,.0f}): the last {TAIL:.0%} of the rows hold {len(np.unique(tail)):,} of {occurring:,} classes; to "
-        "validate on all, train.validation_rows must be stratified"
-    ]
 
 
 def _first(findings: Iterable[Mapping[str, Any]], kind: str, *names: str) -> str:

@@ -107,13 +107,18 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
 
     Returns:
         Whether all of them could be read.
-
-    Raises:
-        InputError: a folder holds no picture, or may not be read.
     """
-    all_read = True
-    for path in [picture for place in paths for picture in find_pictures(place)]:
+    found: list[Path | InputError] = []
+    for place in paths:
         try:
+            found += find_pictures(place)
+        except InputError as error:
+            found.append(error)
+    all_read = True
+    for path in found:
+        try:
+            if isinstance(path, InputError):
+                raise path
             sample = picture_sample(path, predictor.field_shape, preprocessing)
         except InputError as error:
             all_read = False

@@ -11,7 +11,7 @@ CLEARED_PREFIXES = (
     *("HDF5_", "H5PY_", "MPL", "FREETYPE_"),  # how it is written and drawn
 )
 
-# TF_CONFIG, where to compute and not what, is for train to take and for `ignore_cluster`; the rest is Terraform's.
+# TF_CONFIG, where to compute and not what, is for train and for `ignore_cluster`; the rest are Terraform's usual ones.
 KEPT_PREFIXES = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_DATA_DIR", "TF_IN_", "TF_INPUT", "TF_LOG")
 
 PINNED = {

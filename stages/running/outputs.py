@@ -91,9 +91,11 @@ def check_writable(*paths: Path) -> None:
 
     Raises:
         InputError: one of `paths` is a folder, or its own folder, or the nearest above it that there is, cannot be
-            written.
+            written, or two of `paths` are the same.
     """
     for path in paths:
+        if paths.count(path) > 1:
+            raise InputError(f"{path}: given for two outputs; must be one's own")
         if path.is_dir():
             raise InputError(f"{path}: is a folder; must be a file to write")
         folder = next(folder for folder in path.parents if folder.exists())

@@ -3,6 +3,7 @@
 import errno
 import shutil
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +27,23 @@ def copy_arrays(source: Path, raw: Path) -> str:
         InputError: one of the four is missing, or is no array, or the archive is damaged, or as `check_arrays`.
     """
     try:
-        with replacing_raw(raw) as partials:
+        opened = nullcontext() if source.is_dir() else zipfile.ZipFile(source)
+        with opened as archive, replacing_raw(raw) as partials:
             arrays = {}
-            folder = source if source.is_dir() else zipfile.Path(source)
             for name in NAMES:
-                entry = folder / f"{name}.npy"
-                if not entry.is_file():
+                entry = source / f"{name}.npy"
+                if not (entry.name in archive.namelist() if archive else entry.is_file()):
                     raise InputError(f"{entry}: no such file; a data source {HOLDS}")
-                with replacing(partials[name]) as partial:
-                    with entry.open("rb") as content, partial.open("wb") as output:
+                content = archive.open(entry.name) if archive else entry.open("rb")
+                with content, replacing(partials[name]) as partial:
+                    with partial.open("wb") as output:
                         shutil.copyfileobj(content, output)
                     arrays[str(entry)] = _open(partial, str(entry))
             check_arrays(arrays)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged archive raises whatever its parser stumbles over
-        if (
-            isinstance(error, OSError) and error.errno != errno.EINVAL
-        ):  # of our files, and not of a place before its start
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of our files, not of its content
             raise
         raise InputError(f"{source}: damaged archive ({reason(error)}); {HOLDS}") from error
     what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"

@@ -15,7 +15,7 @@ import numpy as np
 
 from stages.arrays.npy import write_array
 from stages.images.decoding import strict_warnings
-from stages.running.outputs import replacing, write_csv
+from stages.running.outputs import write_csv
 from stages.running.process import InputError, printable
 from stages.sources.layout import check_trained, find_pictures
 from stages.sources.parameters import Data
@@ -65,8 +65,8 @@ def copy_class_folders(source: Path, raw: Path, data: Data) -> list[str]:
                     files += [{"set": name, "row": row, "file": file} for row, file in enumerate(names)]
                     blocks = (os.pread(rows.fileno(), row_bytes, number * row_bytes) for number in numbers)
                     write_array(partials[f"x_{name}"], "|u1", (len(numbers), *shape), blocks)
-                    with replacing(partials[f"y_{name}"]) as partial:
-                        np.save(partial, np.array([labels[row] for row in numbers], f"<U{letters}"))
+                    of_rows = np.array([labels[row] for row in numbers], f"<U{letters}")
+                    write_array(partials[f"y_{name}"], of_rows.dtype.str, of_rows.shape, [of_rows.tobytes()])
                     counts.append(len(numbers))
                 write_csv(partials["files"], FILE_COLUMNS, files)
     line = summary(layout.what, *((count, *shape) for count in counts))

@@ -83,7 +83,7 @@ def find_pictures(source: Path) -> Layout:
     beside them is taken for more of the training set.
 
     Raises:
-        InputError: as `walk`, or a set has no picture, the test has a class that the training lacks, or the folders can
+        InputError: a set has no picture, the test has a class that the training lacks, or the folders can
             be read in two ways.
     """
     folders = list(walk(source))
@@ -94,14 +94,14 @@ def find_pictures(source: Path) -> Layout:
     notes: list[str] = []
     empty: list[Path] = []
     for name, set_folder in sets.items():
-        before = len(pictures)
+        before, classes = len(pictures), set(class_folders[set_folder])
         for folder in folders:
             if set_folder not in folder.path.parents:
                 continue
             place = folder.path.relative_to(set_folder).parts
             label = unicodedata.normalize("NFC", place[0])  # macOS decomposes letters such as ü
             pictures += [Picture(path, label, name == "test") for path in folder.pictures]
-            if len(place) == 1 and folder.path not in class_folders[set_folder]:
+            if len(place) == 1 and folder.path not in classes:
                 empty.append(folder.path)
         if len(pictures) == before:
             raise InputError(

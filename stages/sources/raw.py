@@ -24,8 +24,8 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
     (x_train, y_train), (x_test, y_test) = list(arrays)[:2], list(arrays)[2:]
     for x, y in ((x_train, y_train), (x_test, y_test)):
         images, labels = (array.shape[0] if array.shape else 0 for array in (arrays[x], arrays[y]))
-        if images != labels:
-            raise InputError(f"{x}: {images} images, but {y} has {labels} labels")
+        if images != labels or images == 0:
+            raise InputError(f"{x}: {images} images, but {y} has {labels} labels; must be some, and as many")
     train, test = ((*arrays[x].shape[1:], 1)[:3] for x in (x_train, x_test))
     if train != test:
         raise InputError(f"{x_test}: images of {test}, but {x_train} has {train}; must be equal")

@@ -18,7 +18,7 @@ CLASS_FOLDERS = "pictures in class folders such as cat/1.png or train/cat/1.png"
 def copy_source(source: Path, raw: Path, data: Data) -> list[str]:
     """Write the four arrays of a source of any kind to the folder `raw`: all four or none.
 
-    Links are followed, out of the source too. An option that such a source has no use for has no effect.
+    Links to files are followed, out of the source too. An option that such a source has no use for has no effect.
 
     Returns:
         Lines for the log: what the source was taken for, and notes.

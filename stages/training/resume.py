@@ -43,9 +43,9 @@ class Backup:
             np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
 
     def remove(self) -> None:
-        """Delete this backup, and those that killed trainings left behind."""
+        """Delete this backup and those of killed trainings; one that lives writes its own anew after each epoch."""
         for path in self.folder.glob("*.npz"):
-            if re.fullmatch(r"(\.partial-)?[0-9a-f]{64}", path.stem):  # nobody else names files so
+            if re.fullmatch("[0-9a-f]{64}", path.stem):  # nobody else names files so
                 path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it is not there, or holds something else
             self.folder.rmdir()

@@ -8,7 +8,7 @@ import msgspec
 from stages.running.process import InputError, reason
 
 Kind = Literal["chief", "worker"]
-Address = Annotated[str, msgspec.Meta(pattern=r"^.+:[0-9]{1,4}$|^.+:[1-6][0-9]{4}$")]
+Address = Annotated[str, msgspec.Meta(pattern=r"^.+:[0-9]{1,5}$")]
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,21 @@ def parse(text: str) -> tuple[list[Task], int]:
     """
     try:
         config = msgspec.json.decode(text, type=Config)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of surrogates
         raise InputError(
             f'TF_CONFIG: {reason(error)}; must be as {{"cluster": {{"worker": ["host:port", ...]}}, '
             '"task": {"type": "worker", "index": 0}}'
         ) from error
     kinds: tuple[Kind, ...] = ("chief", "worker")  # in the order of the ranks
     tasks = [Task(kind, index, place) for kind in kinds for index, place in enumerate(config.cluster.get(kind, []))]
-    if len(config.cluster.get("chief", [])) > 1 or len({task.address for task in tasks}) < len(tasks):
-        raise InputError(f"TF_CONFIG: cluster = {config.cluster}; must be one chief at most, and no host:port twice")
+    ports_exist = all(0 < task.host_and_port[1] < 2**16 for task in tasks)
+    if (
+        len(config.cluster.get("chief", [])) > 1
+        or len({task.address for task in tasks}) < len(tasks)
+        or not ports_exist
+    ):
+        must = "must be one chief at most, no host:port twice, and ports from 1 to 65535"
+        raise InputError(f"TF_CONFIG: cluster = {config.cluster}; {must}")
     for rank, task in enumerate(tasks):
         if (task.kind, str(task.index)) == (config.task.type, str(config.task.index)):
             return tasks, rank
