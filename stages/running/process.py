@@ -6,7 +6,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -53,14 +54,10 @@ def run(main: Callable[[], None]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the frame of Keras' summary
     try:
-        main()
+        with _interruptible(name):
+            main()
     except InputError as error:
         sys.exit("\n".join(f"{name}: {line}" for line in error.args))
-    except KeyboardInterrupt:
-        way_on = "; `dvc repro` goes on (training from its last finished epoch)" if "DVC_STAGE" in os.environ else ""
-        print(f"\n{name}: interrupted{way_on}", file=sys.stderr)
-        sys.stdout.flush()
-        os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
     except BrokenPipeError:
         os._exit(1)  # whoever read our output has gone: `... | head`
     except ModuleNotFoundError as error:
@@ -81,6 +78,28 @@ def run(main: Callable[[], None]) -> None:
             raise
         way_back = "; `make restore` brings back the committed results" if "DVC_STAGE" in os.environ else ""
         sys.exit(f"{name}: {printable(error.filename or 'output')}: {trouble}{way_back}")
+
+
+@contextmanager
+def _interruptible(name: str) -> Iterator[None]:
+    """End the process once the block has ended by Ctrl-C, whichever error TensorFlow's C++ side has made of it."""
+    interrupts = []
+
+    def interrupt(*_: object) -> None:
+        interrupts.append("came")
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored, as under `nohup ... &`
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except BaseException:
+        if not interrupts:
+            raise
+        way_on = "; `dvc repro` goes on (training from its last finished epoch)" if "DVC_STAGE" in os.environ else ""
+        print(f"\n{name}: interrupted{way_on}", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(128 + signal.SIGINT)  # at once: TensorFlow's threads may be in the middle of a step
 
 
 def _end_with_dvc() -> None:
