@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -54,17 +53,9 @@ def test_a_gpu_that_is_not_there_is_refused_with_tensorflows_own_reason() -> Non
     ended = run(START + "process.run(lambda: start_tensorflow('avx2', 'gpu'))")
     if ended.returncode == 0:
         pytest.skip("there is a GPU")
-    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("environment: ")]
-    assert "params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here (" in line and "CUDA" in line.upper()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces it")
-def test_too_few_addresses_are_a_line_instead_of_a_segmentation_fault() -> None:
-    code = START + "process.run(lambda: start_tensorflow('avx2', 'cpu'))"
-    command = ["sh", "-c", 'ulimit -v 1700000 && exec "$0" -c "$1"', sys.executable, code]
-    ended = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("environment: ")]
-    assert ended.returncode == 1 and "addresses (`ulimit -v`) is 1.74 GB; must be at least " in line
+    *reason, line = ended.stderr.splitlines()
+    assert "params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here, see above" in line
+    assert "CUDA" in "".join(reason).upper()
 
 
 def test_the_variables_of_terraform_are_left_alone_in_silence() -> None:
@@ -79,12 +70,10 @@ def test_a_cluster_is_ignored_with_a_line_by_whoever_does_not_train() -> None:
     assert ended.stdout == "False\n" and "environment: ignoring TF_CONFIG (only train " in ended.stderr
 
 
-@pytest.mark.parametrize(("end", "shown"), [("pass", False), ("raise ValueError", True), ("os.abort()", True)])
-def test_the_noise_of_a_start_is_shown_if_the_process_does_not_survive(tmp_path: Path, end: str, shown: bool) -> None:
+@pytest.mark.parametrize(("end", "shown"), [("pass", False), ("exit()", False), ("os.abort()", True)])
+def test_the_noise_of_a_start_is_shown_if_the_process_does_not_survive(end: str, shown: bool) -> None:
     code = (
         "import os; from stages.network.runtime import startup_noise_held_back\n"
         f"with startup_noise_held_back(): os.write(2, b'last words'); {end}"
     )
-    ended = run(code, TMPDIR=str(tmp_path))
-    assert ("last words" in ended.stderr) == shown
-    assert list(tmp_path.iterdir()) == []
+    assert ("last words" in run(code).stderr) == shown

@@ -20,7 +20,7 @@ from stages.training.tf_config import Task, parse
 
 PATIENCE = 600.0  # seconds to wait for the others
 PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
-REGISTERED, JOINED = 30, 45  # seconds that TensorFlow may take, once all have met, for what takes half a second
+REGISTERED = 30  # seconds that TensorFlow may take, once all have met, for what takes half a second
 LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
 GROUP = 1998  # no key of TensorFlow's own, which count from 1
 
@@ -86,20 +86,8 @@ class Cluster:
         service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
         for kind, addresses in jobs.items():
             service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
-        with startup_noise_held_back() as noise:
-            # Once all are registered, the first one watches the others. Should it freeze itself in the milliseconds
-            # until it has told them all devices, they would wait for an hour; no code of ours runs meanwhile.
-            last_words = f"the cluster did not come together in {JOINED} s after it had met; {first} may hang\n"
-            os.write(2, last_words.encode())
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(JOINED)
-            try:
-                self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-            except Exception:
-                os.truncate(noise, 0)  # it was not that; `watched` says what it was
-                raise
-            finally:
-                signal.alarm(0)
+        with startup_noise_held_back():
+            self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
     def share(self, count: int) -> slice:
         """Which of `count` parts of some work are this process's."""
@@ -154,14 +142,8 @@ class Cluster:
         length = int(self.gather(tf.constant([len(content)], tf.int64))[0])
         if length == 0:
             return b""
-        words = -(-length // 4)  # bytes are no type that it takes
-        key = {"group_size": self.size, "group_key": GROUP, "instance_key": next(self._keys)}
-        with tf.device("CPU:0"):
-            if self.leads:
-                whole = np.frombuffer(content.ljust(4 * words, b"\0"), np.int32)
-                tf.raw_ops.CollectiveBcastSendV2(input=whole, **key)
-                return content
-            return tf.raw_ops.CollectiveBcastRecvV2(shape=[words], T=tf.int32, **key).numpy().tobytes()[:length]
+        own = (content if self.leads else b"").ljust(-(-length // 4) * 4, b"\0")  # bytes are no type that it takes
+        return self.gather(tf.constant(np.frombuffer(own, np.int32)[None]))[0].numpy().tobytes()[:length]
 
     def agree(self, digests: Mapping[str, str]) -> None:
         """Compare what all must have alike.
