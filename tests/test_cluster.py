@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages import train
 from stages.running.process import InputError
 from stages.training.cluster import ALONE, Cluster, cluster_from_environment
 from stages.training.meeting import gone, hello, meet
@@ -76,16 +75,6 @@ def test_more_processes_than_shards_are_refused_and_one_is_no_cluster(monkeypatc
     monkeypatch.setenv("TF_CONFIG", config({"worker": ["a:1"]}))
     assert cluster_from_environment(2) is ALONE
     assert cluster_from_environment(2) is ALONE  # without TF_CONFIG
-
-
-@pytest.mark.parametrize("patience", ["0", "nan"])
-def test_a_patience_that_is_none_is_refused(
-    patience: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", [*train_command()[2:], f"--patience={patience}"])
-    with pytest.raises(SystemExit):
-        train.main()
-    assert "must be more than 0 and less than 1,000,000 seconds" in capsys.readouterr().err
 
 
 # --- the meeting
