@@ -9,12 +9,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from stages.running.process import InputError
 
 PARTIAL = ".partial-"  # how the names of files begin that are not yet whole
-NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)  # some network file systems have none: then nobody is seen
 DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 
 
@@ -38,9 +37,14 @@ def replacing(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: a device or pipe, must be a file to write")
     with _naming(path):
         partial = _partial(path)
-        if (lock := _locked(partial)) is None:
-            raise InputError(f"{path}: another process is writing it; must end first")
-        with lock:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until it is closed, or the process ends
+            except BlockingIOError as error:
+                raise InputError(f"{path}: another process is writing it; must end first") from error
+            except OSError:
+                pass  # some network file systems have no locks: then nobody is seen
             try:
                 yield partial
                 partial.replace(path)
@@ -62,21 +66,6 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _partial(path: Path) -> Path:
     return path.with_name(f"{PARTIAL}{path.name}")
-
-
-def _locked(partial: Path) -> IO[bytes] | None:
-    """Make a file and lock it until it is closed or the process ends; None if another process has it."""
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    file = partial.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_there = partial.exists() and os.path.samestat(os.fstat(file.fileno()), partial.stat())
-    except OSError as error:
-        is_there = error.errno in NO_LOCKS
-    if is_there:
-        return file
-    file.close()
-    return None
 
 
 @contextmanager
