@@ -146,7 +146,7 @@ def test_values_are_read_as_dvc_reads_them(scalar: str) -> None:
 ALIASES = "a: &a [k, l]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{b}'] * 9)}]\n" for b, c in pairwise("abcdefghij"))
 
 
-@pytest.mark.parametrize("text", [ALIASES, "train: {seed: 0x" + "f" * 5000 + "}", '"a\\nb": 1'])
+@pytest.mark.parametrize("text", [ALIASES, '"a\\nb": 1'])
 def test_huge_values_and_keys_that_break_lines_are_lines_of_their_own(text: str) -> None:
     problems = InputError(*params_problems(parse(text, "p.yaml")))
     assert all(problem.isprintable() and len(problem) < 1000 for problem in problems.args)

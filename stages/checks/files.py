@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from stages.checks.params import shown
 from stages.running.params import PARAMS_FILE
 from stages.running.process import reason
 from stages.running.root import in_project
@@ -29,7 +28,7 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
     shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
     if shared and not is_address(source):
         problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
-        return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+        return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
     return file_problems("data.source", source) or unhashed_problems(source)
 
 
@@ -45,7 +44,7 @@ def unhashed_problems(source: str) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for link in filter(os.path.islink, (os.path.join(parent, name) for name in folders)):  # noqa: PTH118 - faster
             problem = f"DVC does not watch {link} (a link to a folder); must be the folder, or links to its files"
-            return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+            return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
         seen += [str(Path(parent, name)) for name in (*folders, *files) if not name.startswith(".")]
     if len(seen) == 1 or not Path(folder).is_relative_to(root):
         return []
@@ -58,7 +57,7 @@ def unhashed_problems(source: str) -> list[str]:
         return []
     left_out = os.fsdecode(asked.stdout).splitlines()[0]
     problem = f"DVC does not watch {left_out} (.dvcignore, or a .dvc folder in it); must be elsewhere"
-    return [f"{PARAMS_FILE}: data.source = {shown(source)}: {problem}"]
+    return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
 
 
 def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
@@ -75,7 +74,7 @@ def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
         return []
     else:
         return file_problems("predict.input", sample)
-    return [f"{PARAMS_FILE}: predict.input = {shown(sample)}: {problem}"]
+    return [f"{PARAMS_FILE}: predict.input = {sample!r}: {problem}"]
 
 
 def file_problems(key: str, name: str) -> list[str]:
@@ -86,7 +85,7 @@ def file_problems(key: str, name: str) -> list[str]:
         problem = "no such file or folder"
     else:
         return []
-    return [f"{PARAMS_FILE}: {key} = {shown(name)}: {problem}"]
+    return [f"{PARAMS_FILE}: {key} = {name!r}: {problem}"]
 
 
 def resolved(name: str) -> Path:

@@ -84,13 +84,7 @@ def allowed(schema: Mapping[str, Any]) -> str:
 
 def shown(value: Any) -> str:
     """A value for one line of a message: aliases of aliases in YAML can make it larger than memory."""
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = short.maxlong = 200
-    short.maxlist, short.maxdict, short.maxlevel = 20, 20, 2
-    try:
-        return short.repr(value)[:300]
-    except ValueError:  # Python's, of a number of thousands of digits
-        return "a number of thousands of digits"
+    return reprlib.repr(value)[:300]
 
 
 def schema() -> str:
