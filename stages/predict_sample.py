@@ -19,23 +19,10 @@ from stages.running.root import in_project
 MODEL = "models/cnn.h5"
 
 
-def picture(text: str) -> Path:
-    """The argument `text` as a path. An empty one, of a script's unset variable, is not the current folder.
-
-    Raises:
-        InputError: it is empty, or a URL.
-    """
-    if "://" in text:
-        raise InputError(f"{text}: is an address; must be a file or folder on this machine")
-    if not text:
-        raise InputError("an empty name was given; must be a picture file or a folder of them")
-    return Path(text)
-
-
 def main() -> None:
     """Run the stage, or predict the pictures given, as the command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
-    parser.add_argument("pictures", nargs="*", type=picture, help="picture files, and folders of them, to predict")
+    parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
     parser.add_argument(
         "--model", type=Path, default=in_project(MODEL), help=".h5 that train wrote; what is known of it lies in .json"
