@@ -7,7 +7,6 @@ import argparse
 from pathlib import Path
 
 from stages.running import process
-from stages.running.process import InputError
 
 
 def main() -> None:
@@ -25,15 +24,10 @@ def main() -> None:
     args = parser.parse_args()
 
     from stages.comparison.page import report
-    from stages.comparison.revisions import find_base, is_shallow
+    from stages.comparison.revisions import find_base
     from stages.running.outputs import replacing_all
 
-    try:
-        base, missing = find_base(args.base)
-    except InputError as error:
-        if not is_shallow():
-            raise
-        base, missing = None, str(error)
+    base, missing = find_base(args.base)
     page, text = report(base, missing, args.trust_cache)
     with replacing_all(args.html, args.markdown) as (html, markdown):
         html.write_text(page, encoding="utf-8")

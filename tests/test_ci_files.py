@@ -83,7 +83,7 @@ def test_what_a_host_runs_runs_on_a_fresh_clone_and_leaves_a_report(
     clone.env |= {"BASE": base, "CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
     first, *others = [clone.run("sh", "-c", command) for command in COMMANDS[host]]
     assert (first.returncode == 0) == (floor is None), first.stdout + first.stderr
-    assert f"beside {'HEAD~1 (' if base else 'no base: HEAD~1: not in this shallow clone'}" in first.stdout
+    assert f"beside {'HEAD~1 (' if base else 'no base: there is no earlier commit'}" in first.stdout
     assert [run.returncode for run in others] == [0] * len(others)
     assert "<html" in (clone.root / "report.html").read_text()
     assert host == "gitlab" or summary.read_text() == (clone.root / "report.md").read_text()

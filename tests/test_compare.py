@@ -25,7 +25,7 @@ from stages.comparison.gating import gate
 from stages.comparison.page import as_page, report
 from stages.comparison.pairs import Comparison, Pairs, compare
 from stages.comparison.results import Results, read_results
-from stages.comparison.revisions import Revision, find_base, find_revision, uncommitted
+from stages.comparison.revisions import SHALLOW, Revision, find_base, find_revision, uncommitted
 from stages.comparison.showing import draw_galleries, fill_in
 from stages.running.process import InputError
 from tests.project import Project
@@ -137,7 +137,7 @@ def test_a_revision_is_found_by_what_git_or_dvc_calls_it(copy: Project) -> None:
     with pytest.raises(InputError, match="git status: "):
         find_base(None)
     copy.run("git", "init", "-q", ".")
-    assert find_base(None) == (None, "there is no earlier commit")
+    assert find_base(None) == (None, f"there is no earlier commit ({SHALLOW})")
 
 
 class Page:
@@ -234,14 +234,14 @@ def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project) 
     assert "without a commit, beside no base: none | here." in report(None, "none | here")[1].replace("\\", "")
 
 
-def test_a_shallow_clone_is_reported_without_what_it_lacks(
+def test_a_shallow_clone_is_told_what_it_lacks(
     changed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed.run("git", "clone", "-q", "--depth=1", changed.root.as_uri(), str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
-    printed = run(report_command, "HEAD~1")
-    assert "no base: HEAD~1: not in this shallow clone; `git fetch --unshallow` brings" in printed
-    assert find_base(None)[0] is None and "not of the files" not in Path("report.md").read_text()
+    printed = run(report_command)
+    assert "no base: there is no earlier commit (`git fetch --unshallow` brings" in printed
+    assert "not of the files" not in Path("report.md").read_text()
 
 
 def test_a_change_of_code_that_no_stage_depends_on_is_named(copy: Project) -> None:

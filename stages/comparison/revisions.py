@@ -7,6 +7,7 @@ from pathlib import Path
 from stages.running.process import InputError
 
 WORKSPACE = "the workspace"
+SHALLOW = "`git fetch --unshallow` brings what a shallow clone lacks"
 EXPERIMENTS = "refs/exps/*/*/*"  # as DVC names those of each commit
 
 
@@ -42,8 +43,7 @@ def find_revision(name: str) -> Revision:
     """Look up a commit by what git knows it by - a branch, a tag, a SHA, HEAD~1 - or by an experiment's name.
 
     Raises:
-        InputError: there is none, or several experiments, or this is no git repository; a shallow clone may only lack
-            it.
+        InputError: there is none, or several experiments, or this is no git repository.
     """
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if commit.returncode == 0:
@@ -56,10 +56,8 @@ def find_revision(name: str) -> Revision:
         raise InputError(f"{name}: {len(experiments)} experiments have this name; must be a SHA of `dvc exp show`")
     if _git("rev-parse", "--git-dir").returncode != 0:
         raise InputError(f"{Path.cwd()}: no git repository, must be one to compare with {name}")
-    if is_shallow():
-        raise InputError(f"{name}: not in this shallow clone; `git fetch --unshallow` brings the whole history")
     raise InputError(
-        f"{name}: git knows no such commit; must be a branch, a tag, a SHA, an experiment or such as HEAD~1"
+        f"{name}: git knows no such commit; must be a branch, a tag, a SHA, an experiment or such as HEAD~1 ({SHALLOW})"
     )
 
 
@@ -77,19 +75,14 @@ def find_base(name: str | None) -> tuple[Revision | None, str]:
     name = "HEAD" if uncommitted(".", new="no") else "HEAD~1"
     try:
         return find_revision(name), ""
-    except InputError as error:
-        return None, str(error) if is_shallow() else "there is no earlier commit"
+    except InputError:
+        return None, f"there is no earlier commit ({SHALLOW})"
 
 
 def head() -> Revision | None:
     """The commit that the working tree is based on; None before the first one."""
     commit = _git("rev-parse", "--verify", "--quiet", "HEAD")
     return Revision("HEAD", commit.stdout.strip()) if commit.returncode == 0 else None
-
-
-def is_shallow() -> bool:
-    """Whether this clone has only the last commits."""
-    return _git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
 
 def uncommitted(*paths: str, new: str = "all") -> list[str]:
