@@ -34,7 +34,6 @@ from stages.training.rows import ahead, epoch_batches, split_rows, validation_wa
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((50, 12, 12, 1), np.float32)
-OWN, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64  # keys of backups
 LABELS = np.eye(3, dtype=np.float32)[RNG.integers(3, size=50)]
 TRAINING: dict[str, Any] = {"seed": 1, "batch_size": 16, "learning_rate": 0.01, "validation_split": 0.2, "shards": 3}
 
@@ -219,14 +218,14 @@ def stops_early() -> tuple[Training, list[bytes]]:
 
 def test_early_stopping_keeps_the_best_epoch_also_after_a_kill(tmp_path: Path) -> None:
     undisturbed, after = stops_early()
-    *_, history = undisturbed.run(Backup(tmp_path / "a", OWN))
+    *_, history = undisturbed.run(Backup(tmp_path / "a", "k"))
     assert [row["kept"] for row in history] == [int(epoch == KEPT) for epoch in range(1, RAN + 1)]
     assert weights(undisturbed.network) == after[KEPT - 1]
     for finished in (1, KEPT, RAN):
         folder = tmp_path / str(finished)
-        assert len(list(islice(stops_early()[0].run(Backup(folder, OWN)), finished))) == finished
+        assert len(list(islice(stops_early()[0].run(Backup(folder, "k")), finished))) == finished
         resumed, _ = stops_early()
-        *_, again = resumed.run(Backup(folder, OWN))
+        *_, again = resumed.run(Backup(folder, "k"))
         assert again == history and weights(resumed.network) == after[KEPT - 1]
 
 
@@ -283,16 +282,14 @@ def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: p
     assert "unreadable, starting afresh" in capsys.readouterr().err
 
 
-def test_the_end_of_a_training_removes_what_killed_ones_left(tmp_path: Path) -> None:
+def test_the_end_of_a_training_removes_its_backup_alone(tmp_path: Path) -> None:
     folder = tmp_path / "resume"
-    backup = Backup(folder, OWN)
-    backup.save([], [])
-    for name in (f"{OTHER}.npz", "mnist.npz"):
-        (folder / name).touch()  # somebody said --resume data
-    backup.remove()
-    assert [path.name for path in folder.iterdir()] == ["mnist.npz"]
-    (folder / "mnist.npz").unlink()
-    backup.remove()
+    own, other = Backup(folder, "k"), Backup(folder, "of a training that goes on")
+    for backup in (own, other):
+        backup.save([], [])
+    own.remove()
+    assert list(folder.iterdir()) == [other.path]
+    other.remove()
     assert not folder.exists()
 
 

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import io
 import json
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,10 +42,8 @@ class Backup:
             np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
 
     def remove(self) -> None:
-        """Delete this backup and those of killed trainings; one that lives writes its own anew after each epoch."""
-        for path in self.folder.glob("*.npz"):
-            if re.fullmatch("[0-9a-f]{64}", path.stem):  # nobody else names files so
-                path.unlink(missing_ok=True)
+        """Delete this backup; others in the folder are of trainings that go on, or may."""
+        self.path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it is not there, or holds something else
             self.folder.rmdir()
 
