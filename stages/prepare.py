@@ -25,9 +25,10 @@ def main() -> None:
     from stages.dataset.files import open_sets, write_prepared
     from stages.dataset.findings import COLUMNS
     from stages.dataset.labels import class_names, class_numbers, one_hot
-    from stages.dataset.look import centred_glyphs, look_at
+    from stages.dataset.look import look_at
     from stages.dataset.parameters import Prepare
     from stages.dataset.scaling import largest_pixel, normalize, white_level
+    from stages.glyphs.recognition import centred_glyphs
     from stages.running.outputs import replacing_all, write_csv, write_json
     from stages.running.params import read_params
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.running import process
+from stages.running.process import InputError
 
 if TYPE_CHECKING:
     from stages.network.parameters import Model
@@ -60,6 +61,8 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     import keras
 
     from stages.arrays.npy import Rows, open_array
+    from stages.arrays.prepared import channels_last, open_prepared_images
+    from stages.glyphs.recognition import centred_glyphs
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
     from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
@@ -69,6 +72,11 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     from stages.training.rows import validation_warning
 
     images, labels = Rows(args.images), open_array(args.labels)
+    if train.outliers and not centred_glyphs(channels_last(open_prepared_images(args.images))):
+        raise InputError(
+            f"params.yaml: train.outliers = {train.outliers:g}: is for light glyphs in the centre of a dark "
+            "field, which these images are not; must be 0"
+        )
     keras.utils.set_random_seed(train.seed)
     network = build_network(images.shape[1:], labels.shape[1], model)
     if cluster.leads:

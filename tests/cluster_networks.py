@@ -14,7 +14,7 @@ from stages.training.cluster import cluster_from_environment
 
 RECIPE: dict[str, Any] = {
     **{"seed": 1, "epochs": 9, "early_stopping": 1, "batch_size": 16, "learning_rate": 0.1, "schedule": "cosine"},
-    **{"validation_split": 0.2, "augmentation": {"rotation": 20, "shear": 0, "zoom": 0, "shift": 1}},
+    **{"validation_split": 0.2, "augmentation": {"rotation": 20, "shear": 0, "zoom": 0, "shift": 1}, "outliers": 0.3},
 }
 
 

@@ -32,7 +32,7 @@ prepare: {raw_image_data_format: channels_last, image_data_format: channels_last
 model: {filters: [32, 16], kernel_size: 3, pool_size: 2, conv_dropout: 0.5, dense_units: 128, dense_dropout: 0.5}
 train: {seed: 1998, epochs: 5, batch_size: 128, learning_rate: 0.001, schedule: constant, early_stopping: null,
   validation_split: 0.05, validation_rows: last, shards: 4,
-  augmentation: {rotation: 0, shear: 0, zoom: 0, shift: 0}}
+  augmentation: {rotation: 0, shear: 0, zoom: 0, shift: 0}, outliers: 0}
 tensorflow: {instruction_set: avx2, device: cpu}
 predict: {input: data/prepared/x_test.npy, index: 0, preprocessing: digit}
 gate: {accuracy: 0.983, level: 0.05}

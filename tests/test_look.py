@@ -15,8 +15,9 @@ from stages.arrays import npy
 from stages.dataset import contact_sheet, findings
 from stages.dataset.contact_sheet import draw_contact_sheet
 from stages.dataset.findings import row_hashes
-from stages.dataset.look import Look, centred_glyphs, look_at
+from stages.dataset.look import Look, look_at
 from stages.drawing.tiles import tile
+from stages.glyphs.recognition import centred_glyphs
 
 Arrays = dict[str, np.ndarray]
 

@@ -229,6 +229,15 @@ def test_early_stopping_keeps_the_best_epoch_also_after_a_kill(tmp_path: Path) -
         assert again == history and weights(resumed.network) == after[KEPT - 1]
 
 
+def test_history_counts_no_outliers(training: Training) -> None:
+    labels = LABELS[:16].copy()
+    labels[3:9] = 1 / 3
+    loss, hits, known = training._step(IMAGES[:16], labels, 16, 1, 0)
+    assert known == 10 and 0 <= hits <= 10 and 0 < loss < 10 * 5
+    everything, _, n = training._step(IMAGES[:16], np.full_like(labels, 1 / 3), 16, 1, 0)
+    assert (everything, n) == (0, 0)
+
+
 def test_a_diverged_training_is_refused_with_its_epoch(training: Training) -> None:
     training.network.set_weights([weight * np.float32(np.nan) for weight in training.network.get_weights()])
     with pytest.raises(InputError, match=r"diverged in epoch 1: the loss is nan; try a lower train\.learning_rate"):

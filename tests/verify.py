@@ -138,7 +138,7 @@ def verify_emulated(folder: Path, cpu: str, workers: int | None = None, count: i
     # More ways through the code than the default run takes.
     more = {"predict.input": "data/sample.png", "train.schedule": "cosine", "train.early_stopping": 2}
     augmentation = {"rotation": 12, "shear": 0.25, "zoom": 0.12, "shift": 1.5}
-    set_params(native.root / "params.yaml", {**more, "train.augmentation": augmentation})
+    set_params(native.root / "params.yaml", {**more, "train.augmentation": augmentation, "train.outliers": 0.2})
     emulated = native.copy(folder / "emulated")
     shims = folder / "bin"
     shims.mkdir()

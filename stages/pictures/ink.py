@@ -1,4 +1,4 @@
-"""The ink in a gray picture: what a pen left on paper, without light and shadow, table, ruled lines and frames.
+"""The ink in a gray picture: what a pen left on paper, without light and shadow, ruled and grid lines.
 
 Lengths are fractions of the picture, since pictures come in any size. Only operations whose results are equal to the
 bit on every CPU are used, here and in `digit`: no BLAS, no exp, log or power (so box filters, not Gaussian ones).
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+
+from stages.glyphs.field import resize
 
 Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -22,8 +24,6 @@ DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not co
 FINE, GRAIN = 0.0012, 0.007  # of the longer side: averaged over, half width; finer than any pen; as coarse as noise
 OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
 LIGHT = 0.4  # of the ink across the other strokes: ruled lines are thinner or paler than so
-SHADED = 0.7  # of the sheet's darkest ink: paper in the shade has 0.9 and more, a grained table 0.5
-RECTANGULAR = 0.85  # share of the smallest rectangle around it; a fat 0, an ellipse, has 0.79
 
 
 def find_ink(gray: Gray) -> Gray:
@@ -70,56 +70,6 @@ def over_background(gray: Gray, window: float, beyond: bool = False) -> Gray:
     background = ndimage.grey_closing(padded, size=(size, size), mode="nearest")
     rows, cols = gray.shape
     return (gray + OFFSET) / (background[margin : margin + rows, margin : margin + cols] + OFFSET)
-
-
-def without_table(gray: Gray) -> Gray:
-    """Paint over what surrounds a sheet of paper, or is outside a frame, in the sheet's own tone.
-
-    A sheet is a compact region away from most of the picture's edge, sharply bounded, with ink (holes) in it.
-    """
-    small = thumbnail(gray, THUMBNAIL)
-    level = dividing_level(small, float(small.mean(dtype=np.float64)))
-    for side, lightness in ((small > level, small), (small <= level, 1 - small)):
-        if not side.any() or side.all():
-            continue
-        labels, _ = ndimage.label(side)
-        part = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-        sheet = ndimage.binary_fill_holes(part)
-        area, ink = sheet.sum(), (sheet & ~side).sum() / sheet.sum()
-        rim = sheet & ~ndimage.binary_erosion(sheet, border_value=1)
-        step = abs(float(small[side].mean(dtype=np.float64) - small[~side].mean(dtype=np.float64)))
-        if (
-            on_edge(part) < 0.5
-            and area > 0.2 * part.size
-            and rectangularity(sheet) > RECTANGULAR
-            and 0.003 < ink < 0.2
-            and np.median(ndimage.morphological_gradient(small, size=(5, 5))[rim]) > 0.6 * step  # light fades slowly
-            and not is_in_light(lightness, sheet)
-        ):
-            inside = resize(
-                ndimage.binary_erosion(sheet, EIGHT, 2).astype(np.float32), gray.shape, Image.Resampling.NEAREST
-            )
-            return np.where(inside > 0.5, gray, np.median(gray[inside > 0.5])).astype(np.float32)
-    return gray
-
-
-def is_in_light(gray: Gray, sheet: Mask) -> bool:
-    """Whether what surrounds a sheet has ink as dark as the sheet itself: it is paper too, in the shade."""
-    darkest = []
-    for part in (sheet, ~sheet):
-        alone = np.where(part, gray, np.median(gray[part])).astype(np.float32)
-        inner = ndimage.binary_erosion(part, EIGHT, 2, border_value=1)
-        ink = 1 - over_background(alone, WIDEST * THUMBNAIL, beyond=True)
-        darkest.append(float(np.percentile(ink[inner], DARKEST)) if inner.any() else 0)
-    return darkest[1] > SHADED * darkest[0]
-
-
-def rectangularity(region: Mask) -> float:
-    """The region's share of the smallest rectangle around it, at any angle."""
-    ys, xs = np.nonzero(region & ~ndimage.binary_erosion(region))
-    slopes = np.arange(-10, 11)[:, None] / 10
-    across, along = np.ptp(xs + slopes * ys, axis=1), np.ptp(ys - slopes * xs, axis=1)
-    return float(region.sum() / ((across + 1) * (along + 1) / (1 + slopes[:, 0] * slopes[:, 0])).min())
 
 
 def without_lines(ink: Gray, written: Mask) -> Mask:
@@ -179,11 +129,6 @@ def level_lines(written: Mask) -> tuple[Mask, Mask]:
     return along, along & ~crossing
 
 
-def on_edge(mask: Mask) -> float:
-    """The share of the picture's outermost pixels that are set."""
-    return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
-
-
 def span(mask: Mask) -> tuple[slice, slice]:
     """The bounding box of what is set, which must be something."""
     ys, xs = ndimage.find_objects(mask.astype(np.int8))[0]
@@ -194,11 +139,6 @@ def thumbnail(gray: Gray, side: int) -> Gray:
     """Reduced so that the longer side is at most so many pixels."""
     scale = min(1.0, side / max(gray.shape))
     return resize(gray, (round(gray.shape[0] * scale), round(gray.shape[1] * scale)), Image.Resampling.BOX)
-
-
-def resize(gray: Gray, shape: tuple[int, ...], method: Image.Resampling) -> Gray:
-    """Resampled by Pillow, which averages over the source when it reduces."""
-    return np.asarray(Image.fromarray(gray).resize((max(1, shape[1]), max(1, shape[0])), method))
 
 
 def smooth(gray: Gray, radius: float) -> Gray:

@@ -16,6 +16,7 @@ from stages.network.inference import BATCH_SIZE, forward_function, loss_and_accu
 from stages.running.process import InputError
 from stages.training.augmentation import AMOUNTS, augment
 from stages.training.cluster import ALONE, Cluster
+from stages.training.outliers import DRAWS, add_outliers
 from stages.training.parameters import Train
 from stages.training.resume import Backup, unpack
 from stages.training.rows import ahead, epoch_batches, split_rows
@@ -107,7 +108,8 @@ class Training:
         """Train for one epoch, counted from 1, then validate.
 
         Returns:
-            accuracy and loss, means over the epoch's batches as they were trained on; val_accuracy and val_loss.
+            accuracy and loss, means over the epoch's batches as they were trained on, but for their outliers;
+            val_accuracy and val_loss.
 
         Raises:
             InputError: the loss is not finite any more.
@@ -116,13 +118,13 @@ class Training:
         figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
         verbose = (1 if sys.stdout.isatty() else 2) if self.cluster.leads else 0
         progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=figures)
-        loss, correct, seen = 0.0, 0.0, 0
+        loss, correct, seen = 0.0, 0.0, 0.0
         for batch, (images, labels, rows) in enumerate(ahead(self._batches(epoch))):
             if self.train.schedule == "cosine":
                 done = ((epoch - 1) * steps + batch) / (self.train.epochs * steps)
                 self.optimizer.learning_rate = self.train.learning_rate * (1 + np.cos(np.pi * done)) / 2
-            losses, hits = self._step(images, labels, rows, epoch, batch)
-            loss, correct, seen = loss + losses, correct + hits, seen + rows
+            losses, hits, known = self._step(images, labels, rows, epoch, batch)
+            loss, correct, seen = loss + losses, correct + hits, seen + known
             progress.update(batch + 1, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
@@ -135,12 +137,20 @@ class Training:
         """This process's rows of each batch, images and labels, and how many the batch has."""
         batches = epoch_batches(len(self.training_rows), self.train.batch_size, self.train.seed, epoch)
         for batch, places in enumerate(batches):
-            own = self._step.own_rows(len(places))
+            shards = self._step.own_shards(len(places))
+            own = slice(shards[0].start, shards[-1].stop) if shards else slice(0, 0)
             rows = self.training_rows[places[own]]
-            # Drawn for the whole batch, whichever rows are this process's; 1 is for this use of the seed.
-            amounts = np.random.default_rng([self.train.seed, epoch, batch, 1]).uniform(-1, 1, (len(places), AMOUNTS))
-            images = augment(self.images[rows], amounts[own], self.train.augmentation)
-            yield images, self.labels[rows], len(places)
+            images, labels = self.images[rows], self.labels[rows]
+            if self.train.outliers:
+                draws = self._random(epoch, batch, 3).random((len(places), DRAWS))
+                parts = [slice(shard.start - own.start, shard.stop - own.start) for shard in shards]
+                images, labels = add_outliers(images, labels, parts, draws[own], self.train.outliers)
+            amounts = self._random(epoch, batch, 1).uniform(-1, 1, (len(places), AMOUNTS))
+            yield augment(images, amounts[own], self.train.augmentation), labels, len(places)
+
+    def _random(self, epoch: int, batch: int, use: int) -> np.random.Generator:
+        """To draw from for the whole batch, whichever rows are this process's."""
+        return np.random.default_rng([self.train.seed, epoch, batch, use])
 
     def _validate(self) -> NDArray[np.float32]:
         """The probabilities of the validation rows, whose batches are shared out as the shards of training are."""

@@ -23,7 +23,10 @@ class Augmentation(Section):
 
 
 class Train(Section):
-    """How the network is fitted."""
+    """How the network is fitted.
+
+    outliers: the share of each batch that glyphs of no class take the place of.
+    """
 
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     epochs: Annotated[int, Meta(ge=1, le=10_000)]
@@ -35,6 +38,7 @@ class Train(Section):
     validation_rows: Literal["last", "stratified"]
     shards: Annotated[int, Meta(ge=1, le=1024)]
     augmentation: Augmentation
+    outliers: Annotated[float, Meta(ge=0, le=0.5)]
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""

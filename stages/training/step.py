@@ -59,27 +59,27 @@ class ShardedStep:
         self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # of a call
         self._graph = tf.function(self._train)
 
-    def own_rows(self, n: int) -> slice:
-        """Which rows of a batch of n are in this process's shards; they may be none."""
+    def own_shards(self, n: int) -> list[slice]:
+        """Which rows of a batch of n each of this process's shards takes; it may have none."""
         parts = shard_slices(n, self._shards)
-        own = parts[self._cluster.share(len(parts))]
-        return slice(own[0].start, own[-1].stop) if own else slice(0, 0)
+        return parts[self._cluster.share(len(parts))]
 
     def __call__(
         self, images: NDArray[np.float32], labels: NDArray[np.float32], rows: int, epoch: int, batch: int
-    ) -> tuple[float, float]:
+    ) -> tuple[float, float, float]:
         """Train on one batch.
 
         Args:
-            images, labels: `own_rows` of the batch, float32 (own, ...) and one-hot (own, classes).
+            images, labels: `own_shards` of the batch, float32 (own, ...) and (own, classes), one-hot but for outliers.
             rows: how many the whole batch has.
             epoch, batch: the epoch's number, from 1, and the batch's in it, from 0.
 
         Returns:
-            The sum of the losses and the number of right answers, of the whole batch.
+            Of the whole batch, without its outliers: the sum of the losses, the number of right answers, that of rows.
         """
-        loss, hits = self._graph(tf.constant(images), tf.constant(labels), rows, tf.constant(self._seeds(epoch, batch)))
-        return float(loss), float(hits)
+        figures = self._graph(tf.constant(images), tf.constant(labels), rows, tf.constant(self._seeds(epoch, batch)))
+        loss, hits, known = figures.numpy().tolist()
+        return loss, hits, known
 
     def _seeds(self, epoch: int, batch: int) -> NDArray[np.int64]:
         """The random states for a batch's first shard, (layers, 2)."""
@@ -89,9 +89,10 @@ class ShardedStep:
             seeds[number, 1] += batch * self._shards * draws
         return seeds
 
-    def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tf.Tensor:
         parts = shard_slices(rows, self._shards)
-        own, offset = self._cluster.share(len(parts)), self.own_rows(rows).start
+        own = self._cluster.share(len(parts))
+        offset = parts[own.start].start if own.stop > own.start else 0
         sizes = [int(np.prod(weight.shape)) for weight in self._weights]
         told = []
         for number in range(own.start, own.stop):
@@ -100,21 +101,23 @@ class ShardedStep:
                 state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))
             shard = slice(parts[number].start - offset, parts[number].stop - offset)
             told.append(self._tell(images[shard], labels[shard], rows, is_first=number == 0))
-        everyones = self._cluster.gather_parts(tf.stack(told) if told else tf.zeros((0, sum(sizes) + 2)), len(parts))
+        everyones = self._cluster.gather_parts(tf.stack(told) if told else tf.zeros((0, sum(sizes) + 3)), len(parts))
         # One order: TensorFlow would rewrite a chain of additions, and `add_n` leaves the order open.
-        *sums, loss, hits = tf.split(tf.reduce_sum(everyones, axis=0), [*sizes, 1, 1])
+        *sums, figures = tf.split(tf.reduce_sum(everyones, axis=0), [*sizes, 3])
         gradients = [tf.reshape(total, weight.shape) for total, weight in zip(sums, self._weights, strict=True)]
         self._optimizer.apply(gradients, self._weights)
-        return loss[0], hits[0]
+        return figures
 
     def _tell(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
-        """All that is to be known of a shard, in one row: gradients, the sum of the losses, the number of hits."""
+        """All that is to be known of a shard, in one row: gradients, then what `__call__` returns."""
+        known = tf.cast(tf.reduce_max(labels, axis=1) == 1, tf.float32)  # else it is an outlier
         with tf.GradientTape() as tape:
             probabilities = self._network(images, training=True)
-            loss = tf.reduce_sum(self._loss_of(labels, probabilities))
-            share = loss / rows
+            losses = self._loss_of(labels, probabilities)
+            share = tf.reduce_sum(losses) / rows
             if is_first:
                 share += sum(weight.regularizer(weight) for weight in self._weights if weight.regularizer is not None)
-        hits = tf.reduce_sum(keras.metrics.categorical_accuracy(labels, probabilities))
-        told = [*tape.gradient(share, self._weights), loss, hits]
+        hits = keras.metrics.categorical_accuracy(labels, probabilities)
+        figures = [tf.reduce_sum(losses * known), tf.reduce_sum(hits * known), tf.reduce_sum(known)]
+        told = [*tape.gradient(share, self._weights), *figures]
         return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
