@@ -49,7 +49,7 @@ def main() -> None:
 
     from stages.network.model_file import load_network, read_card
     from stages.pictures.figure import draw_prediction
-    from stages.pictures.prediction import Predictor, predict_pictures
+    from stages.pictures.prediction import Predictor, passed_over, predict_pictures
     from stages.pictures.sample import read_sample
     from stages.running.outputs import replacing_all, write_json
 
@@ -66,7 +66,8 @@ def main() -> None:
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, predict.preprocessing, args.json)
         sys.exit(0 if all_read else 1)
-    sample = read_sample(source, args.labels, predict.index, predictor.field_shape, predict.preprocessing)
+    network_view = (predictor.field_shape, predict.preprocessing, predictor.sureness, predictor.unsure_below)
+    sample = read_sample(source, args.labels, predict.index, *network_view)
     prediction = predictor.predict(sample)
     label = None if sample.label is None else card.classes[sample.label]
     print(f"Predict: {prediction['predicted']}")
@@ -74,8 +75,9 @@ def main() -> None:
         print(f"Label: {label}")
     if prediction["warning"]:
         print(f"Warning: {prediction['warning']}")
-    if sample.note:
-        print(f"Note: {sample.note}")
+    for note in (passed_over(prediction), sample.note):
+        if note:
+            print(f"Note: {note}")
     origin = {"input": source.name, "index": sample.index, "label": label}
     with replacing_all(args.prediction, args.figure) as (written, figure):
         write_json(written, {**origin, **prediction, "note": sample.note})

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from stages.pictures.pieces import BROKEN, DOUBTFUL, SEVERAL, SMALLER
+from stages.pictures.digit import DOUBTFUL
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.process import InputError
@@ -57,8 +57,13 @@ def page(*shapes: tuple[str, tuple[int, ...], int | None], paper: Image.Image | 
     return paper
 
 
+def sure(fields: np.ndarray) -> np.ndarray:
+    """What a network says that is sure of everything."""
+    return np.ones(len(fields), np.float32)
+
+
 def read(path: Path, size: tuple[int, int] = (28, 28)) -> Sample:
-    return picture_sample(path, (*size, 1), "digit")
+    return picture_sample(path, (*size, 1), "digit", sure, 0.5)
 
 
 def ink_box(picture: Image.Image) -> tuple[int, int, int, int]:
@@ -166,7 +171,7 @@ CONDITIONS: dict[str, Callable[[str], Image.Image]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["1, very narrow", "5 in two strokes"])
+@pytest.mark.parametrize("name", ["open 4", "5 in two strokes"])
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_size_pen_light_paper_and_what_is_around_make_no_difference(condition: str, name: str) -> None:
     assert alike(plain(name), field_of(see(CONDITIONS[condition](name)))) > 0.85
@@ -189,25 +194,14 @@ def test_a_stroke_across_a_whole_small_drawing_is_the_digit_s_own() -> None:
     assert alike(field_of(see(spacious)), field_of(see(drawing))) > 0.9
 
 
-@pytest.mark.parametrize(("digit", "size", "line"), [("0", 60, 1), ("4", 300, 4), ("9", 300, 4), ("8", 700, 25)])
-def test_an_outlined_digit_is_read_as_the_digit_with_its_counters(digit: str, size: int, line: int) -> None:
-    fields = []
-    for inside in (30, 230):
-        picture = Image.new("L", (size, size), 230)
-        canvas, font, centre = ImageDraw.Draw(picture), ImageFont.load_default(0.9 * size), (size / 2, size / 2)
-        canvas.text(centre, digit, inside, font, "mm", stroke_width=line, stroke_fill=30)
-        fields.append(field_of(see(picture)))
-    assert alike(fields[0], fields[1]) > 0.99
-
-
-@pytest.mark.parametrize(("shade", "softness"), [(0, 1), (0.4, 2), (0.4, 200)])
+@pytest.mark.parametrize(("shade", "softness"), [(0, 1), (0.4, 200)])
 def test_a_blank_page_is_no_digit_also_with_a_shadow_across(shade: float, softness: int) -> None:
     y, x = np.mgrid[-200:200, -300:300]
     light = 1 - shade * np.clip((0.8 * y - 0.6 * x) / softness + 0.5, 0, 1)
     paper = 210 * light + np.random.default_rng(0).normal(0, 2, light.shape)
     found = see(Image.fromarray(paper.astype(np.uint8)))
     assert found.warning in ("no digit found", DOUBTFUL)
-    assert shade or not found.fields[0].any()
+    assert not found.fields[0].any()
 
 
 def test_every_file_mode_shows_the_same_digit(tmp_path: Path) -> None:
@@ -292,54 +286,36 @@ def test_the_digits_of_a_number_are_those_that_they_are_alone(picture: Image.Ima
         assert alike(plain(name), field) > 0.85, name
 
 
-def with_a_smaller() -> Image.Image:
-    paper = Image.new("L", (350, 200), 230)
-    for left, name, times in ((20, "open 4", 1), (125, "7 with a bar", 0.3), (200, "7 with a bar", 1)):
-        ink = drawn(name, times)
-        paper.paste(ink, (left, 150 - ink.height))
-    return paper
-
-
 ZERO = ("ellipse", (60, 35, 140, 165), 10)
 POINT, MINUS = ("ellipse", (145, 150, 159, 164), None), ("line", (10, 120, 40, 120), 7)
-PAGES: dict[str, tuple[Callable[[], Image.Image], int, str | None]] = {  # with how many digits are found, and a warning
-    "a bar": (lambda: page(("rectangle", (40, 30, 55, 120), None)), 1, None),
-    "noise": (lambda: Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)), 1, DOUBTFUL),
-    "a block": (lambda: page(("rectangle", (40, 30, 100, 120), None)), 1, DOUBTFUL),
-    "a disc": (lambda: page(("ellipse", (40, 30, 100, 120), None)), 1, DOUBTFUL),
-    "two discs": (lambda: page(*(("ellipse", (45, top, 105, top + 65), None) for top in (40, 130))), 1, SEVERAL),
-    "one 0 above another": (lambda: page(*(("ellipse", (55, y, 95, y + 65), 9) for y in (40, 120))), 1, SEVERAL),
-    "a speck in a 0": (lambda: page(ZERO, ("ellipse", (94, 94, 108, 108), None)), 1, None),
-    "a digit in a ring": (lambda: page(("ellipse", (10, 10, 190, 190), 4), paper=draw("open 4", 200)), 1, DOUBTFUL),
-    "too many": (lambda: written(["1, very narrow"] * 21, 20), 1, SEVERAL),
-    "narrow ones of a height": (lambda: written(["1, very narrow", *NUMBER[:3]], 4), 4, None),
-    "wide ones of two heights": (lambda: written(["open 4", "7 with a bar"], 4, least=0.75), 2, None),
-    "a point and a minus": (lambda: page(POINT, MINUS, paper=written(["open 4", "7 with a bar"], 60)), 2, None),
-    "two pieces of a 4": (lambda: written(["4 in two pieces"], 30), 1, BROKEN),
-    "beside others": (lambda: written(["4 in two pieces", "1, very narrow", "off-centre 8"], 30), 3, BROKEN),
-    "a small 7": (with_a_smaller, 2, SMALLER),
+PAGES: dict[str, tuple[Callable[[], Image.Image], int, int, str | None]] = {  # digits, other marks, and a warning
+    "a bar": (lambda: page(("rectangle", (40, 30, 55, 120), None)), 1, 0, None),
+    "one 0 above another": (lambda: page(*(("ellipse", (55, y, 95, y + 65), 9) for y in (40, 120))), 1, 1, None),
+    "a speck in a 0": (lambda: page(ZERO, ("ellipse", (94, 94, 108, 108), None)), 1, 0, None),
+    "a digit in a ring": (lambda: page(("ellipse", (10, 10, 190, 190), 4), paper=draw("open 4", 200)), 1, 1, None),
+    "a digit in a frame": (lambda: page(("rectangle", (40, 20, 160, 180), 4), paper=draw("open 4", 200)), 1, 1, None),
+    "narrow ones of a height": (lambda: written(["1, very narrow", *NUMBER[:3]], 4), 4, 0, None),
+    "a point and a minus": (lambda: page(POINT, MINUS, paper=written(["open 4", "7 with a bar"], 60)), 2, 1, None),
 }
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_what_may_be_no_digit_or_not_all_of_them_is_warned_of(name: str) -> None:
-    picture, count, warning = PAGES[name]
+def test_what_is_no_digit_of_the_row_is_passed_over(name: str) -> None:
+    picture, count, others, warning = PAGES[name]
     found = see(picture())
-    assert (len(found.fields), found.warning) == (count, warning)
-    assert len(found.boxes) == (count if count > 1 else 0)
+    assert (len(found.boxes), len(found.passed_over), found.warning) == (count, others, warning)
 
 
-GAPS = {"level": (0, 100, 200, 100), "upright": (100, 0, 100, 200), "slanted": (50, 200, 150, 0)}
+GAPS = {"level": (0, 100, 200, 100), "slanted": (30, 180, 170, 20)}
 
 
 @pytest.mark.parametrize("gap", GAPS)
 def test_the_pieces_of_a_broken_digit_are_one_digit(gap: str) -> None:
-    """Where they might as well be two digits, there is a warning."""
     whole = field_of(see(page(ZERO)))
     broken = page(ZERO)
     ImageDraw.Draw(broken).line(GAPS[gap], 230, 7)
     found = see(broken)
-    assert len(found.fields) == 1 and found.warning == (SEVERAL if gap == "upright" else None)
+    assert len(found.fields) == 1 and found.warning is None
     assert alike(whole, found.fields[0]) > 0.75
 
 
@@ -368,14 +344,14 @@ def test_a_picture_gets_the_size_and_if_plain_the_colours_of_the_network(tmp_pat
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[:50] = 255, 128, 0
     Image.fromarray(pixels).save(path)
-    field = picture_sample(path, (20, 10, 3), "plain").fields[0]
+    field = picture_sample(path, (20, 10, 3), "plain", sure, 0.5).fields[0]
     assert read(path, (56, 40)).fields[0].shape == (56, 40)
     assert field.shape == (20, 10, 3) and np.allclose(field[:9], (1, 128 / 255, 0), atol=1e-6)
-    assert picture_sample(path, (20, 10, 1), "plain").fields[0][11:].max() < 0.01
+    assert picture_sample(path, (20, 10, 1), "plain", sure, 0.5).fields[0][11:].max() < 0.01
     with pytest.raises(InputError, match=r"predict\.preprocessing = digit: .* must be plain for colour"):
-        picture_sample(path, (20, 10, 3), "digit")
+        picture_sample(path, (20, 10, 3), "digit", sure, 0.5)
     with pytest.raises(InputError, match=r"the network takes 2 channels, in the order of .*; must take 1 or 3"):
-        picture_sample(path, (20, 10, 2), "plain")
+        picture_sample(path, (20, 10, 2), "plain", sure, 0.5)
 
 
 def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stages import predict_sample
-from stages.pictures.pieces import SEVERAL
+from stages.pictures.digit import DOUBTFUL
 from stages.pictures.prediction import describe, in_words
 from stages.pictures.sample import Box, Sample
 from stages.running.params import parse
@@ -106,7 +106,8 @@ def test_what_is_known_of_a_model_lies_beside_it_and_is_of_no_other_model(
     changes = {"classes": list("klmnopqrst"), "unsure_below": {"one_view": 0, "all_views": 1}}
     (tmp_path / "mine.json").write_text(json.dumps(card | changes))
     status, out, err = predict("--model", model, pictures / "seven.png")
-    assert status == 0 and re.search(r": [k-t] \(.*\) - the network is unsure$", out) and not err
+    assert status == 0 and re.search(r": ([k-t] \(.*\) - the network is unsure|\? - the network cannot tell)$", out)
+    assert not err
     for wrong, problem in (
         (card | {"model_md5": "0" * 32}, f"of another model than {model}; `dvc repro` writes it anew"),
         (card | {"classes": [0, 1]}, f"names 2 classes, but {model} has 10"),
@@ -175,16 +176,15 @@ def test_prepared_images_other_than_the_test_set_have_no_label(
 
 def described(rows: list[list[float]], classes: Sequence[int] | Sequence[str], **sample: Any) -> dict[str, Any]:
     fields, boxes = FIELD.repeat(len(rows), 0), [Box(10 * n, 0, 8, 9) for n in range(len(rows))]
-    return describe(
-        Sample(**{"fields": fields, "boxes": boxes, **sample}), [(row, max(row) < 0.6) for row in rows], classes
-    )
+    answers = [(np.array(row, np.float32), max(row)) for row in rows]
+    return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), answers, classes, 0.6)
 
 
 @pytest.mark.parametrize(
     ("rows", "classes", "sample", "words"),
     [
         ([[0.123, 0.877]], range(2), {}, "1 (87.7 %)"),
-        ([[0.49999998, 0.50000002]], range(2), {"warning": SEVERAL}, f"1 (50.0 %) - {SEVERAL}"),
+        ([[0.4, 0.6]], range(2), {"warning": DOUBTFUL}, f"1 (60.0 %) - {DOUBTFUL}"),
         (
             [[0.55, 0.45]],
             range(2),
@@ -192,6 +192,9 @@ def described(rows: list[list[float]], classes: Sequence[int] | Sequence[str], *
             "0 (55.0 %) - the network is unsure - first of 3 frames",
         ),
         ([[0.3, 0.7]], ["cat", "dog"], {}, "dog (70.0 %)"),
+        ([[0.9, 0.1], [0.2, 0.8]], range(2), {"are_cut": [True, True]}, "01 (90.0 %, 80.0 %) - the network is unsure"),
+        ([[0.28, 0.27, 0.25, 0.2]], range(4), {}, "? - the network cannot tell"),
+        ([[0.123, 0.877]], range(2), {"passed_over": [Box(9, 9, 9, 9)]}, "1 (87.7 %) - 1 other mark passed over"),
         ([[0.01, 0.99]], range(2), {"fields": FIELD * 0, "warning": "no digit found"}, "? - no digit found"),
         ([[0.9, 0.1], [0.2, 0.8]], range(2), {}, "01 (90.0 %, 80.0 %)"),
         ([[0.9, 0.1], [0.2, 0.8]], ["a", "b"], {}, "ab (90.0 %, 80.0 %)"),
@@ -207,10 +210,11 @@ def test_a_prediction_in_words_has_its_probability_warning_and_note(
 
 
 def test_a_number_in_json_has_a_probability_and_a_box_for_each_digit() -> None:
-    told = described([[0.9, 0.1], [0.2, 0.8]], range(2))
-    assert told["predicted"] == "01" and told["probability"] == 0.72 and told["probabilities"] is None
+    told = described([[0.9, 0.1], [0.25, 0.75]], range(2), passed_over=[Box(1, 2, 3, 4)])
+    assert told["predicted"] == "01" and told["probability"] == 0.675 and told["probabilities"] is None
     assert told["glyphs"][1] == {
         **{"x": 10, "y": 0, "width": 8, "height": 9},
-        **{"predicted": 1, "probability": 0.8, "probabilities": [0.2, 0.8], "warning": None},
+        **{"predicted": 1, "probability": 0.75, "probabilities": [0.25, 0.75], "warning": None},
     }
+    assert told["passed_over"] == [{"x": 1, "y": 2, "width": 3, "height": 4}]
     assert described([[0.3, 0.7]], ["cat", "dog"])["probabilities"] == {"cat": 0.3, "dog": 0.7}

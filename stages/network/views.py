@@ -6,15 +6,16 @@ from numpy.typing import NDArray
 from stages.network.affine import transform_images
 from stages.network.inference import Forward, predict_probabilities
 
-# What leaves a digit what it is: turned, sheared, wider or higher or both, shifted, and each the other way.
+# What leaves a digit what it is: as it is, turned, sheared, wider or higher or both, shifted, and each the other way.
 CHANGES: list[dict[str, float]] = [
+    {},
     *({"turn": np.deg2rad(degrees)} for degrees in (8, -8)),
     *({"shear": columns} for columns in (0.15, -0.15)),
     *({"zoom_across": across, "zoom_down": down} for across in (0.9, 1.1) for down in (0.9, 1.1)),
     *({"right": pixels} for pixels in (1.0, -1.0)),
     *({"down": pixels} for pixels in (1.0, -1.0)),
 ]
-VIEWS: dict[str, list[dict[str, float]]] = {"one_view": [{}], "all_views": [{}, *CHANGES]}
+VIEWS = {"one_view": CHANGES[:1], "all_views": CHANGES}
 
 
 def predict_views(
@@ -33,8 +34,13 @@ def predict_views(
     Raises:
         InputError: see `predict_probabilities`.
     """
-    changed = (transform_images(images, **changes) for changes in VIEWS[views])
-    each = np.stack([predict_probabilities(forward, images) for images in changed]).astype(np.float64)
-    mean = each.mean(axis=0).astype(np.float32)
-    answer = each[:, np.arange(len(images)), mean.argmax(axis=1)]
-    return mean, ((answer.mean(axis=0) + answer.min(axis=0)) / 2).astype(np.float32)
+    names = {
+        name: float(name.startswith("zoom")) for changes in CHANGES for name in changes
+    }  # and what changes nothing
+    amounts = {name: [changes.get(name, no) for changes in VIEWS[views]] for name, no in names.items()}
+    copies = np.repeat(images, len(VIEWS[views]), axis=0)
+    changed = transform_images(copies, **{name: np.tile(values, len(images)) for name, values in amounts.items()})
+    each = predict_probabilities(forward, changed).reshape(len(images), len(VIEWS[views]), -1).astype(np.float64)
+    mean = each.mean(axis=1).astype(np.float32)
+    answer = each[np.arange(len(images)), :, mean.argmax(axis=1)]
+    return mean, ((answer.mean(axis=1) + answer.min(axis=1)) / 2).astype(np.float32)

@@ -1,176 +1,171 @@
-"""Which pieces of ink are one digit, and which are the digits of a number, side by side.
+"""Pieces of ink: which of them stand in a row, as the digits of a number do, and where one may be cut."""
 
-A digit of a number is tall ink of its own. What is short - the bar of a 5, a dot, the end of a stroke - belongs to the
-digit that it is above, below or nearest to; and tall pieces close above one another are one digit, since numbers are
-written from left to right.
-"""
-
-from collections.abc import Sequence
-from itertools import combinations, pairwise
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.signal import find_peaks
 
 from stages.pictures.ink import EIGHT, Mask
 
-Numbers = NDArray[np.uint8]
-Box = tuple[slice, slice]
-
-REACH = 0.3  # of the digit's size: pieces no farther than half of this from each other are one digit
-SPECK = 0.02  # of the digit's ink: smaller pieces are dirt
-TALL, HEAVY = 0.5, 0.05  # of the main digit's size and of its ink: what has less is no digit of its own
-SMALL = 0.27  # of the main digit's height: what is beside the digits and lower is a point or a comma
+SPECK = 0.02  # of the heaviest piece's ink: what has less is dirt
+TALL, HEAVY = 0.5, 0.05  # of the main piece's height, and it of theirs, and of its ink: digits of a row differ less
+REACH = 0.15  # of the main piece's longer side: no farther from a digit are its parts
 ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
-CLOSE = 0.1  # of the height: what is no wider than high and nearer may be one digit, broken
-NARROW = 0.8  # of the height: two digits are wider together, unless there is a 1
-UNEVEN = 0.85  # of the higher one's height: the digits of a number differ less
-LEADING = 0.15  # of a piece's height: tall pieces farther above one another may be digits of two lines
-MOST = 20  # digits: more are no number that a person photographs
-SMALLEST, SMALLEST_AT_EDGE = 0.04, 0.15  # of the picture's longer side: what is smaller is dirt, or the end of a line
-HOLES = 20  # more of them than a digit's strokes enclose, some pinholes allowed: paper grain, a grid
-SHARE = 0.3  # of all ink: a digit has more, or the paper's grain is what was found
+INNER = 0.3  # of its height: what a frame or a ring has inside; a speck in a 0 is smaller
 FLAT = 3  # times as wide as high: a line under a number rather than a digit
-LIGHT = 0.1  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
+LIGHT = 0.02  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
 
-DOUBTFUL = "this may not be a digit"
-SEVERAL = "several separate glyphs"
-SMALLER = "a smaller glyph is not read by itself"
-BROKEN = "two pieces are read as one digit"
+SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns a row
+THIN, APART = 0.1, 0.05  # of the height: how much less ink a cut meets than those beside it; how far cuts are apart
+FINE = 0.05  # of the height: averaged over
+MOST_CUTS = 10
 
 
-def choose(written: Mask, strong: Mask) -> tuple[Numbers, str | None]:
-    """Number the digits from the left, from 1 on: that of each pixel, (h, w), 0 where none is; and a warning or None.
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Ink: a mask (h, w), where in the picture its corner lies, and small parts near it that may belong to it.
 
-    The piece with the most ink is a digit, what is as tall beside it are others. If they do not make a row, it is the
-    only one, and warned of.
+    is_cut: whether it was cut out of what is connected.
+    """
+
+    top: int
+    left: int
+    mask: Mask
+    parts: tuple["Piece", ...] = ()
+    is_cut: bool = False
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture."""
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+
+def join(*pieces: Piece) -> Piece:
+    """All in one."""
+    top, left = min(piece.top for piece in pieces), min(piece.left for piece in pieces)
+    bottom, right = max(piece.box[0].stop for piece in pieces), max(piece.box[1].stop for piece in pieces)
+    mask = np.zeros((bottom - top, right - left), bool)
+    for piece in pieces:
+        height, width = piece.mask.shape
+        mask[piece.top - top :, piece.left - left :][:height, :width] |= piece.mask
+    return Piece(top, left, mask)
+
+
+def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
+    """The pieces that stand in one row, from the left, and all others that are no dirt.
+
+    The heaviest piece is in the row, and what is as tall and beside it, or beside what is beside it. What is near
+    above or below one is joined to it; what is short is a part of the one that it is near to, if any.
+
+    Args:
+        written: ink (h, w), at least some of it strong.
     """
     labels, count = ndimage.label(written, EIGHT)
-    boxes = ndimage.find_objects(labels)
     mass = np.bincount(labels[strong], minlength=count + 1)[1:]
-    height, width = written.shape
-    inside = np.array([ys.start > 0 and xs.start > 0 and ys.stop < height and xs.stop < width for ys, xs in boxes])
-    flat = np.array([length(xs) > FLAT * length(ys) for ys, xs in boxes])
-    weight = mass * np.where(inside & ~flat, 1, LIGHT)
-    main = int(np.argmax(weight))
-    size = max(length(side) for side in boxes[main])
-    kept = mass >= SPECK * mass[main]
-    pieces = np.concatenate([[False], kept])[labels]
-    joined, _ = ndimage.label(ndimage.maximum_filter(pieces, size=int(REACH * size) | 1))
-    cluster = np.zeros(count + 1, int)
-    cluster[labels[pieces]] = joined[pieces]
-    cluster = cluster[1:]
-
-    def is_tall(part: Sequence[int]) -> bool:
-        tall = length(around(boxes, part)[0]) >= TALL * length(boxes[main][0])
-        return bool(tall and weight[part].sum() >= HEAVY * weight[main])
-
-    row: list[list[int]] = []
-    for near in np.unique(cluster[kept]):
-        members = np.flatnonzero(cluster == near).tolist()
-        tall = [k for k in members if is_tall([k])]
-        row += above_one_another(boxes, tall) if tall else [members] if is_tall(members) else []
-    row.sort(key=lambda digit: around(boxes, digit)[1].start)
-    row, warning = mended(boxes, row)
-    digits = [around(boxes, digit) for digit in row]
-    if not is_row(digits):
-        row, digits, warning = [[main]], [boxes[main]], SEVERAL
-    elif any(are_lines(boxes, [k for k in digit if is_tall([k])]) for digit in row):
-        warning = SEVERAL
-    scattered = warning is None and mass[np.concatenate(row)].sum() < SHARE * mass.sum()
-    low = [k for k in np.flatnonzero((weight >= SPECK * weight[main]) & ~flat) if not is_tall([int(k)])]
-    if warning is None and any(is_smaller(boxes[k], boxes[main], digits) for k in low):
-        warning = SMALLER
-    number = np.zeros(count + 1, np.uint8)
-    for k in np.flatnonzero(np.isin(cluster, cluster[np.concatenate(row)])):
-        above = [shared(boxes[k], digit, 1) for digit in digits]
-        if is_tall([int(k)]) or sum(share >= ALIKE for share in above) < 2:  # or else it is a line under them
-            number[k + 1] = 1 + np.argmax(above)
-    numbers = number[labels]
-    least = SMALLEST if inside[main] else SMALLEST_AT_EDGE
-    if size < least * max(written.shape) or scattered or ndimage.label(numbers == 0)[1] > HOLES * len(row):
-        warning = DOUBTFUL
-    return numbers, warning
-
-
-def above_one_another(boxes: Sequence[Box], pieces: Sequence[int]) -> list[list[int]]:
-    """Group pieces so that those above one another are together, from the left."""
-    groups: list[list[int]] = []
-    for k in sorted(pieces, key=lambda k: boxes[k][1].start):
-        if groups and shared(boxes[k], around(boxes, groups[-1]), 1) >= ALIKE:
-            groups[-1].append(k)
+    found = [
+        Piece(ys.start, xs.start, labels[ys, xs] == k + 1)
+        for k, (ys, xs) in enumerate(ndimage.find_objects(labels))
+        if mass[k] >= SPECK * mass.max()
+    ]
+    others = [piece for piece in found if any(encloses(piece, other) for other in found)]
+    pieces = [piece for piece in found if piece not in others]
+    pieces.sort(key=lambda piece: -weight(piece, written.shape))
+    main, reach = pieces[0], REACH * max(pieces[0].mask.shape)
+    digits: list[Piece] = []
+    small: list[Piece] = []
+    for piece in pieces:
+        higher, lower = max(len(piece.mask), len(main.mask)), min(len(piece.mask), len(main.mask))
+        near = [k for k, digit in enumerate(digits) if shared(piece, digit, 1) >= ALIKE and gap(piece, digit) <= reach]
+        if lower < TALL * higher or piece.mask.sum() < HEAVY * main.mask.sum():
+            small.append(piece)
+        elif near:
+            digits[near[0]] = join(digits[near[0]], piece)
         else:
-            groups.append([k])
-    return groups
-
-
-def mended(boxes: Sequence[Box], row: Sequence[list[int]]) -> tuple[list[list[int]], str | None]:
-    """Join neighbours that may be one digit, broken, and warn of them: the 4 of many hands has a bar that ends early.
-
-    They are as near as the strokes of a digit, of two heights, in one line, and together no wider than a digit.
-    """
-    whole: list[list[int]] = []
-    for digit in row:
-        if whole and is_broken(*(around(boxes, part) for part in (whole[-1], digit))):
-            whole[-1] = whole[-1] + digit
+            digits.append(piece)
+    while small:  # the nearest first, since a part may be near to another one only
+        away, piece, k = min(
+            (
+                (min(gap(piece, part) for part in (digit, *digit.parts)), piece, k)
+                for piece in small
+                for k, digit in enumerate(digits)
+            ),
+            key=lambda place: place[0],
+        )
+        small.remove(piece)
+        if away <= reach and piece.mask.shape[1] <= max(digits[k].mask.shape):
+            digits[k] = replace(digits[k], parts=(*digits[k].parts, piece))
         else:
-            whole.append(digit)
-    return whole, BROKEN if len(whole) < len(row) else None
+            others.append(piece)
+    row, *rest = digits[:1], *digits[1:]
+    for piece in sorted(rest, key=lambda piece: piece.left):
+        if piece.left > row[0].left and is_beside(row[-1], piece):
+            row.append(piece)
+    for piece in sorted(rest, key=lambda piece: -piece.left):
+        if piece.left < row[0].left and is_beside(piece, row[0]):
+            row.insert(0, piece)
+    return row, [*others, *(piece for piece in rest if piece not in row)]
 
 
-def is_broken(left: Box, right: Box) -> bool:
-    """Whether two neighbours may be one digit: see `mended`."""
-    tall, wide = (length(side) for side in around([left, right], [0, 1]))
-    lower, higher = sorted(length(ys) for ys, _ in (left, right))
-    return (
-        right[1].start - left[1].stop <= CLOSE * tall
-        and wide <= NARROW * tall
-        and lower < UNEVEN * higher
-        and shared(left, right, 0) >= ALIKE
+def weight(piece: Piece, shape: tuple[int, ...]) -> float:
+    """How much ink a piece has, in a picture of this shape; less counts of what is hardly a digit."""
+    (ys, xs), (height, width) = piece.box, piece.mask.shape
+    inside = ys.start > 0 and xs.start > 0 and ys.stop < shape[0] and xs.stop < shape[1]
+    return float(piece.mask.sum()) * (1 if inside and width <= FLAT * height else LIGHT)
+
+
+def encloses(piece: Piece, other: Piece) -> bool:
+    """Whether a piece is around another of some size, and on all four sides of its middle: it is a frame or a ring."""
+    within = all(one.start < two.start and two.stop < one.stop for one, two in zip(piece.box, other.box, strict=True))
+    if not within or len(other.mask) <= INNER * len(piece.mask):
+        return False
+    y, x = (
+        (side.start + side.stop) // 2 - start for side, start in zip(other.box, (piece.top, piece.left), strict=True)
     )
+    row, column = piece.mask[y], piece.mask[:, x]
+    return bool(row[:x].any() and row[x:].any() and column[:y].any() and column[y:].any())
 
 
-def is_smaller(piece: Box, main: Box, digits: Sequence[Box]) -> bool:
-    """Whether a piece that is too low for a digit of the row may be one: it is beside them all, and no point."""
-    return length(piece[0]) >= SMALL * length(main[0]) and all(shared(piece, digit, 1) < ALIKE for digit in digits)
+def is_beside(left: Piece, right: Piece) -> bool:
+    """Whether two are in one line, one after the other; lines may slope."""
+    return shared(left, right, 0) >= ALIKE and shared(left, right, 1) < ALIKE
 
 
-def is_row(digits: Sequence[Box]) -> bool:
-    """Whether digits, sorted from the left, are not too many, of one size, and stand side by side in one line."""
-    heights = [length(ys) for ys, _ in digits]
-    tall, wide = (length(side) for side in around(digits, range(len(digits))))
-    gaps = [right.start - left.stop for (_, left), (_, right) in pairwise(digits)]
-    return (
-        len(digits) <= MOST
-        and min(heights) >= TALL * max(heights)
-        and all(shared(one, other, 1) < ALIKE for one, other in combinations(digits, 2))
-        and all(shared(one, other, 0) >= ALIKE for one, other in pairwise(digits))  # lines may slope
-        and (wide > tall or min(gaps, default=tall) > CLOSE * tall)  # or one broken digit
-    )
-
-
-def are_lines(boxes: Sequence[Box], pieces: Sequence[int]) -> bool:
-    """Whether between pieces above one another there is so much paper that they may be digits of two lines."""
-    lines = sorted((boxes[k][0] for k in pieces), key=lambda ys: ys.start)
-    return any(
-        lower.start - upper.stop > LEADING * min(length(upper), length(lower)) for upper, lower in pairwise(lines)
-    )
-
-
-def around(boxes: Sequence[Box], which: Sequence[int]) -> Box:
-    """The box around several."""
-    ys, xs = (
-        slice(min(boxes[k][axis].start for k in which), max(boxes[k][axis].stop for k in which)) for axis in (0, 1)
-    )
-    return ys, xs
-
-
-def shared(one: Box, other: Box, axis: int) -> float:
+def shared(one: Piece, other: Piece, axis: int) -> float:
     """What two boxes share along an axis, as a part of the shorter of them; at most 0: nothing."""
-    start, stop = max(one[axis].start, other[axis].start), min(one[axis].stop, other[axis].stop)
-    return (stop - start) / min(length(one[axis]), length(other[axis]))
+    a, b = one.box[axis], other.box[axis]
+    return (min(a.stop, b.stop) - max(a.start, b.start)) / min(a.stop - a.start, b.stop - b.start)
 
 
-def length(side: slice) -> int:
-    """Of one side of a box."""
-    return side.stop - side.start
+def gap(one: Piece, other: Piece) -> int:
+    """How far two boxes are apart, in pixels, across or along; at most 0: not at all."""
+    return max(max(a.start, b.start) - min(a.stop, b.stop) for a, b in zip(one.box, other.box, strict=True))
+
+
+def cuts(piece: Piece) -> list[tuple[Mask, float]]:
+    """Straight cuts through thin places of a piece, from the left: what is left of each, and its length, in heights."""
+    height = len(piece.mask)
+    ys, xs = np.nonzero(piece.mask)
+    found: list[tuple[float, int, float]] = []  # the length, the column at half the height, the slant
+    for slant in SLANTS:
+        columns = np.rint(xs + slant * (ys - height / 2)).astype(int)
+        first = int(columns.min())
+        ink = ndimage.uniform_filter1d(np.bincount(columns - first).astype(float), max(1, round(FINE * height)))
+        thin, _ = find_peaks(-ink, distance=max(1, APART * height), prominence=THIN * height)
+        found += [(ink[k] / height, first + int(k), slant) for k in thin]
+    chosen: list[tuple[int, float, float]] = []
+    for length, column, slant in sorted(found):
+        apart = (abs(column - other) + abs(slant - its) * height / 2 for other, its, _ in chosen)
+        if len(chosen) < MOST_CUTS and min(apart, default=height) >= APART * height:
+            chosen.append((column, slant, length))
+    row, col = np.indices(piece.mask.shape)
+    return [
+        (piece.mask & (col + slant * (row - height / 2) < column), length) for column, slant, length in sorted(chosen)
+    ]
+
+
+def cut_out(piece: Piece, mask: Mask) -> Piece:
+    """That part of a piece which a mask of its shape has, not empty."""
+    ys, xs = ndimage.find_objects(mask.astype(np.int8))[0]
+    return Piece(piece.top + ys.start, piece.left + xs.start, mask[ys, xs], is_cut=True)

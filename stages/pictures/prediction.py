@@ -20,6 +20,9 @@ from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError, printable
 
+UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
+CUT_OUT = 2.5  # times as sure must it be of a part of what is connected: two parts of a letter may be digits
+
 
 class Predictor:
     """A network, ready to predict samples.
@@ -38,22 +41,27 @@ class Predictor:
         self._shape = network.input_shape
         self.field_shape = channels_last(np.empty((0, *self._shape[1:]))).shape[1:]
         self.classes = card.classes
-        self._unsure_below, self._views = card.unsure_below.get(views, 0.0), views
+        self.unsure_below, self._views = card.unsure_below.get(views, 0.0), views
         self._forward = forward_function(network)
 
     def predict(self, sample: Sample) -> dict[str, Any]:
         """Predict a sample.
 
         Returns:
-            predicted, the class (None if the field is empty: there is nothing to tell), its probability, the
+            predicted, the class (None if the field is empty, or if the network cannot tell), its probability, the
             probabilities of all classes (by name, if they have names), and warning (None if there is nothing to warn
-            of). Of several digits: predicted, a string; probability, the product of theirs; probabilities, None; and
-            glyphs, from the left, with x, y, width and height of each beside the same keys.
+            of). Of several digits: predicted, a string with ? for one that it cannot tell; probability, the product of
+            theirs; probabilities, None; and glyphs, from the left, with x, y, width and height of each beside the same
+            keys. Of ink that was not read: passed_over, with x, y, width and height.
         """
-        return describe(sample, [self._answer(field) for field in sample.fields], self.classes)
+        return describe(sample, [self._answer(field) for field in sample.fields], self.classes, self.unsure_below)
 
-    def _answer(self, field: NDArray[np.float32]) -> tuple[list[float], bool]:
-        """The probabilities of one field, and whether the network is unsure of its answer.
+    def sureness(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How sure the network is of each of some fields, (n, rows, cols) or (n, rows, cols, channels)."""
+        return np.array([self._answer(field)[1] for field in fields], np.float32)
+
+    def _answer(self, field: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+        """The probabilities of one field, and how sure the network is of the highest.
 
         It goes to the network alone: in a batch the last digits would depend on how many others are beside it.
         """
@@ -61,21 +69,29 @@ class Predictor:
         if self.field_shape != self._shape[1:]:
             image = np.ascontiguousarray(np.moveaxis(image, -1, 1))
         probabilities, sureness = predict_views(self._forward, image, self._views)
-        return probabilities[0].tolist(), bool(sureness[0] < self._unsure_below)
+        return probabilities[0], float(sureness[0])
 
 
 def describe(
-    sample: Sample, answers: Sequence[tuple[list[float], bool]], classes: Sequence[int | str]
+    sample: Sample,
+    answers: Sequence[tuple[NDArray[np.float32], float]],
+    classes: Sequence[int | str],
+    unsure_below: float,
 ) -> dict[str, Any]:
     """What there is to say of a sample: see `Predictor.predict`.
 
     Args:
-        answers: to each of its fields, the probabilities of the classes, and whether the network is unsure of them.
+        answers: to each of its fields, the probabilities of the classes, and how sure the network is.
     """
-    glyphs = [_describe_field(field, *answer, classes) for field, answer in zip(sample.fields, answers, strict=True)]
+    least = [unsure_below * (CUT_OUT if is_cut else 1) for is_cut in sample.are_cut or [False] * len(answers)]
+    glyphs = [
+        _describe_field(field, *answer, classes, unsure_below, needed)
+        for field, answer, needed in zip(sample.fields, answers, least, strict=True)
+    ]
     warning = sample.warning or next((glyph["warning"] for glyph in glyphs if glyph["warning"]), None)
+    others = {"passed_over": [box._asdict() for box in sample.passed_over]} if sample.passed_over else {}
     if len(glyphs) == 1:
-        return {**glyphs[0], "warning": warning}
+        return {**glyphs[0], "warning": warning, **others}
     between = "" if max(len(str(name)) for name in classes) == 1 else " "
     return {
         "predicted": between.join("?" if glyph["predicted"] is None else str(glyph["predicted"]) for glyph in glyphs),
@@ -83,22 +99,29 @@ def describe(
         "probabilities": None,
         "warning": warning,
         "glyphs": [{**box._asdict(), **glyph} for box, glyph in zip(sample.boxes, glyphs, strict=True)],
+        **others,
     }
 
 
 def _describe_field(
-    field: NDArray[np.float32], probabilities: list[float], unsure: bool, classes: Sequence[int | str]
+    field: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    sureness: float,
+    classes: Sequence[int | str],
+    unsure_below: float,
+    needed: float,
 ) -> dict[str, Any]:
-    rounded = [round(value, DECIMALS) for value in probabilities]
+    rounded = [round(value, DECIMALS) for value in probabilities.tolist()]
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
     if not field.any():
         return {"predicted": None, "probability": None, "probabilities": named, "warning": None}
-    predicted = int(np.argmax(probabilities))
+    predicted, is_known = int(np.argmax(probabilities)), sureness >= UNKNOWN * unsure_below
+    warning = "the network is unsure" if is_known else "the network cannot tell"
     return {
-        "predicted": classes[predicted],
+        "predicted": classes[predicted] if is_known else None,
         "probability": rounded[predicted],
         "probabilities": named,
-        "warning": "the network is unsure" if unsure else None,
+        "warning": warning if sureness < needed else None,
     }
 
 
@@ -119,7 +142,9 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
         try:
             if isinstance(path, InputError):
                 raise path
-            sample = picture_sample(path, predictor.field_shape, preprocessing)
+            sample = picture_sample(
+                path, predictor.field_shape, preprocessing, predictor.sureness, predictor.unsure_below
+            )
         except InputError as error:
             all_read = False
             print(f"predict_sample: {error}", file=sys.stderr)
@@ -138,4 +163,11 @@ def in_words(prediction: dict[str, Any], note: str | None) -> str:
     digits = prediction.get("glyphs", [prediction])
     chances = ", ".join(f"{digit['probability'] or 0:.1%}".replace("%", " %") for digit in digits)
     answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({chances})"
-    return " - ".join([answer, *(remark for remark in (prediction["warning"], note) if remark)])
+    remarks = [prediction["warning"], passed_over(prediction), note]
+    return " - ".join([answer, *(remark for remark in remarks if remark)])
+
+
+def passed_over(prediction: dict[str, Any]) -> str | None:
+    """What to say of ink that was not read."""
+    count = len(prediction.get("passed_over", []))
+    return f"{count} other mark{'s' if count > 1 else ''} passed over" if count else None

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from stages.arrays.npy import open_array
 from stages.arrays.prepared import channels_last, open_prepared_images
 from stages.images.decoding import strict_warnings
 from stages.images.pixels import read_pixels
-from stages.pictures.digit import find_digits, fit_field
+from stages.pictures.digit import Sureness, read_digits
+from stages.pictures.pieces import Piece
 from stages.pictures.reading import luma, read_picture, to_bytes
 from stages.running.process import InputError
 
-RED, BLUE = (255, 0, 0), (0, 0, 255)
+RED, BLUE, ORANGE = (255, 0, 0), (0, 0, 255), (255, 165, 0)
 
 
 class Box(NamedTuple):
@@ -35,7 +35,8 @@ class Sample:
 
     fields: what the network sees, float32 (n, rows, cols), or (n, rows, cols, channels) of a colour picture, in [0, 1];
         n is 1, unless a picture shows several digits, from the left.
-    boxes: around each of several digits.
+    boxes: around each digit of a picture; are_cut: whether it was cut out of what is connected.
+    passed_over: boxes around ink that was not read.
     steps: title to picture, uint8 (h, w, 3), of the steps before it.
     index, label: of a prepared test image, its row and the number of its class.
     warning: why the prediction may be worthless, in a few words. note: what else a person should know.
@@ -43,6 +44,8 @@ class Sample:
 
     fields: NDArray[np.float32]
     boxes: list[Box] = dataclasses.field(default_factory=list)
+    are_cut: list[bool] = dataclasses.field(default_factory=list)
+    passed_over: list[Box] = dataclasses.field(default_factory=list)
     steps: dict[str, NDArray[np.uint8]] = dataclasses.field(default_factory=dict)
     index: int | None = None
     label: int | None = None
@@ -56,18 +59,20 @@ def read_sample(
     index: int,
     shape: tuple[int, int, int],
     preprocessing: str,
+    sureness: Sureness,
+    unsure_below: float,
 ) -> Sample:
     """Read prepared image number `index` of an .npy file, or a picture file.
 
     Args:
         labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
-        shape: rows, columns and channels of what the network takes.
+        shape, preprocessing, sureness, unsure_below: see `picture_sample`.
 
     Raises:
         InputError: a file cannot be read, or there is no such image, or it is of another shape.
     """
     if source.suffix != ".npy":
-        return picture_sample(source, shape, preprocessing)
+        return picture_sample(source, shape, preprocessing, sureness, unsure_below)
     test_images = labels.with_name(labels.name.replace("y", "x", 1))
     images = open_prepared_images(source)
     if index >= len(images):
@@ -79,14 +84,17 @@ def read_sample(
     return Sample(_without_single_channel(image)[np.newaxis], index=index, label=label)
 
 
-def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) -> Sample:
+def picture_sample(
+    path: Path, shape: tuple[int, int, int], preprocessing: str, sureness: Sureness, unsure_below: float
+) -> Sample:
     """Turn a picture file into the network's field, or fields.
 
     Args:
         shape: rows, columns and channels of what the network takes: 1 (gray) or 3 (RGB).
-        preprocessing: "digit" finds the digits, marks their ink in red and blue, and fits each in as MNIST's authors
-            did: see `stages.pictures.digit`; "plain" makes of the picture what ingest makes of one in a class folder,
-            resized.
+        preprocessing: "digit" finds the digits, marks their ink in red and blue, and what is passed over in orange,
+            and fits each in as MNIST's authors did: see `stages.pictures.digit`; "plain" makes of the picture what
+            ingest makes of one in a class folder, resized.
+        sureness, unsure_below: of the network: see `read_digits`.
 
     Raises:
         InputError: the picture cannot be read, or does not go with such a network.
@@ -107,18 +115,20 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str) 
         return Sample(field[np.newaxis], steps={"original": original}, note=note)
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
-    digits = find_digits(luma(rgb))
+    digits = read_digits(luma(rgb), rows, cols, sureness, unsure_below)
     found = original.copy()
-    for parity, color in ((1, RED), (0, BLUE)):  # neighbours in two colours
-        found[(digits.numbers > 0) & (digits.numbers % 2 == parity)] = color
-    n = max(1, int(digits.numbers.max()))
-    fields = np.stack([fit_field(digits, number, rows, cols) for number in range(1, n + 1)])
-    boxes = [_box(around, times) for around in ndimage.find_objects(digits.numbers)] if n > 1 else []
-    return Sample(fields, boxes, {"original": original, "found": found}, warning=digits.warning, note=note)
+    for piece in digits.passed_over:
+        found[piece.box][piece.mask] = ORANGE
+    for number, piece in enumerate(digits.pieces):
+        found[piece.box][piece.mask] = BLUE if number % 2 else RED  # neighbours in two colours
+    boxes, passed_over = ([_box(piece, times) for piece in pieces] for pieces in (digits.pieces, digits.passed_over))
+    are_cut = [piece.is_cut for piece in digits.pieces]
+    steps = {"original": original, "found": found}
+    return Sample(digits.fields, boxes, are_cut, passed_over, steps, warning=digits.warning, note=note)
 
 
-def _box(around: tuple[slice, slice], times: float) -> Box:
-    ys, xs = around
+def _box(piece: Piece, times: float) -> Box:
+    ys, xs = piece.box
     x, y = floor(xs.start * times), floor(ys.start * times)
     return Box(x, y, ceil(xs.stop * times) - x, ceil(ys.stop * times) - y)
 

@@ -1,0 +1,79 @@
+"""Read a row of pieces: of all ways to cut and to join them, the one of which a network is the most sure.
+
+Over-segmentation and a best path: LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document
+recognition, 1998, section V.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.pictures.pieces import Piece, cut_out, cuts, gap, join
+
+CUT, LENGTH = (
+    0.9,
+    0.3,
+)  # what a cut leaves of how sure the network is on either side, and how much less for a longer one
+WITHOUT = 0.4  # what is left of it where small parts near a digit are none of it
+LOW = 0.5  # of a piece's height: no digit is lower in it
+NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
+NOTHING = 0.1  # how sure it is at least: of ten digits it guesses one
+
+
+class Edge(NamedTuple):
+    """A step on a way to read the row, from one place to another, over a piece.
+
+    worth: what is left of how sure the network is of it.
+    """
+
+    start: int
+    stop: int
+    piece: Piece
+    worth: float
+
+
+def best_path(
+    row: Sequence[Piece], sureness: Callable[[Sequence[Piece]], NDArray[np.float32]], unsure_below: float
+) -> list[Piece]:
+    """The pieces of a row as they are read, from the left; those that still have parts are read without them.
+
+    Args:
+        sureness: tells how sure the network is of pieces, in [0, 1].
+        unsure_below: a piece of which it is surer is not cut.
+    """
+    whole = [join(piece, *piece.parts) for piece in row]
+    edges, places = [], [0]
+    for piece, joined, sure in zip(row, whole, sureness(whole), strict=True):
+        ways = [Edge(0, 1, joined, 1.0)] if sure >= unsure_below else ways_to_read(piece, joined)
+        edges += [edge._replace(start=places[-1] + edge.start, stop=places[-1] + edge.stop) for edge in ways]
+        places.append(edges[-1].stop)
+    for k, (left, right) in enumerate(pairwise(whole)):
+        height, width = (both := join(left, right)).mask.shape
+        if gap(left, right) <= NEAR * height and width <= NARROW * height:
+            edges.append(Edge(places[k], places[k + 2], both, 1.0))
+    best: list[tuple[float, list[Piece]]] = [(1.0, []), *[(0.0, [])] * places[-1]]
+    sure_of = sureness([edge.piece for edge in edges])
+    for edge, sure in sorted(zip(edges, sure_of, strict=True), key=lambda pair: pair[0].stop):
+        value, before = best[edge.start]
+        if (value := value * edge.worth * max(float(sure), NOTHING)) > best[edge.stop][0]:
+            best[edge.stop] = value, [*before, edge.piece]
+    return best[-1][1]
+
+
+def ways_to_read(piece: Piece, joined: Piece) -> list[Edge]:
+    """A piece with its parts and without them, and what any two cuts leave of it; the whole of it last."""
+    found = cuts(joined)
+    lengths = [0.0, *(length for _, length in found), 0.0]
+    lefts = [np.zeros_like(joined.mask), *(left for left, _ in found), joined.mask]
+    edges = []
+    for start, stop in combinations(range(len(lefts)), 2):
+        mask = lefts[stop] & ~lefts[start]
+        if stop - start < len(lefts) - 1 and mask.any(axis=1).sum() >= LOW * len(mask):
+            ends = [CUT - LENGTH * lengths[end] for end in (start, stop) if 0 < end < len(lefts) - 1]
+            edges.append(Edge(start, stop, cut_out(joined, mask), max(0.0, float(np.prod(ends)))))
+    if piece.parts:
+        edges.append(Edge(0, len(lefts) - 1, piece, WITHOUT))
+    return [*edges, Edge(0, len(lefts) - 1, joined, 1.0)]
