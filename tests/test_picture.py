@@ -294,6 +294,7 @@ PAGES: dict[str, tuple[Callable[[], Image.Image], int, int, str | None]] = {  # 
     "a speck in a 0": (lambda: page(ZERO, ("ellipse", (94, 94, 108, 108), None)), 1, 0, None),
     "a digit in a ring": (lambda: page(("ellipse", (10, 10, 190, 190), 4), paper=draw("open 4", 200)), 1, 1, None),
     "a digit in a frame": (lambda: page(("rectangle", (40, 20, 160, 180), 4), paper=draw("open 4", 200)), 1, 1, None),
+    "too many": (lambda: written(["1, very narrow"] * 21, 20), 20, 1, None),
     "narrow ones of a height": (lambda: written(["1, very narrow", *NUMBER[:3]], 4), 4, 0, None),
     "a point and a minus": (lambda: page(POINT, MINUS, paper=written(["open 4", "7 with a bar"], 60)), 2, 1, None),
 }

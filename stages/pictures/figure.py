@@ -39,14 +39,19 @@ def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], clas
 
     predicted = prediction["predicted"]
     if "glyphs" in prediction:
-        draw_bars(chart, [(glyph["predicted"], glyph["probability"] or 0, True) for glyph in prediction["glyphs"]])
+        names = ["?" if glyph["predicted"] is None else glyph["predicted"] for glyph in prediction["glyphs"]]
+        shown = [
+            (name, glyph["probability"] or 0, name != "?")
+            for name, glyph in zip(names, prediction["glyphs"], strict=True)
+        ]
+        draw_bars(chart, shown)
         chart.set_xlabel("digit")
     else:
         probabilities = prediction["probabilities"]
         values = np.array(list(probabilities.values()) if isinstance(probabilities, dict) else probabilities)
-        shown = np.sort(np.argsort(-values, kind="stable")[:MOST_SHOWN])
-        draw_bars(chart, [(classes[number], values[number], classes[number] == predicted) for number in shown])
-        few = f" (the {len(shown)} most probable of {len(classes):,})" if len(shown) < len(classes) else ""
+        most = np.sort(np.argsort(-values, kind="stable")[:MOST_SHOWN])
+        draw_bars(chart, [(classes[number], values[number], classes[number] == predicted) for number in most])
+        few = f" (the {len(most)} most probable of {len(classes):,})" if len(most) < len(classes) else ""
         chart.set_xlabel(f"class{few}")
 
     told = "nothing predicted" if predicted is None else f"predicted {predicted}"

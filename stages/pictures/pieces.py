@@ -14,6 +14,7 @@ REACH = 0.15  # of the main piece's longer side: no farther from a digit are its
 ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
 INNER = 0.3  # of its height: what a frame or a ring has inside; a speck in a 0 is smaller
 FLAT = 3  # times as wide as high: a line under a number rather than a digit
+MOST, LONGEST = 60, 20  # pieces that are looked at, the heaviest; of them in a row: more are text, or the paper's grain
 LIGHT = 0.02  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
 
 SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns a row
@@ -64,9 +65,10 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
     """
     labels, count = ndimage.label(written, EIGHT)
     mass = np.bincount(labels[strong], minlength=count + 1)[1:]
+    boxes, heaviest = ndimage.find_objects(labels), np.argsort(-mass, kind="stable")[:MOST]
     found = [
-        Piece(ys.start, xs.start, labels[ys, xs] == k + 1)
-        for k, (ys, xs) in enumerate(ndimage.find_objects(labels))
+        Piece(boxes[k][0].start, boxes[k][1].start, labels[boxes[k]] == k + 1)
+        for k in heaviest
         if mass[k] >= SPECK * mass.max()
     ]
     others = [piece for piece in found if any(encloses(piece, other) for other in found)]
@@ -84,26 +86,19 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
             digits[near[0]] = join(digits[near[0]], piece)
         else:
             digits.append(piece)
-    while small:  # the nearest first, since a part may be near to another one only
-        away, piece, k = min(
-            (
-                (min(gap(piece, part) for part in (digit, *digit.parts)), piece, k)
-                for piece in small
-                for k, digit in enumerate(digits)
-            ),
-            key=lambda place: place[0],
-        )
-        small.remove(piece)
+    for piece in sorted(small, key=lambda piece: min(gap(piece, digit) for digit in digits)):
+        # To a part of a digit, too: a part may be near to another one only.
+        away, k = min((gap(piece, part), k) for k, digit in enumerate(digits) for part in (digit, *digit.parts))
         if away <= reach and piece.mask.shape[1] <= max(digits[k].mask.shape):
             digits[k] = replace(digits[k], parts=(*digits[k].parts, piece))
         else:
             others.append(piece)
     row, *rest = digits[:1], *digits[1:]
     for piece in sorted(rest, key=lambda piece: piece.left):
-        if piece.left > row[0].left and is_beside(row[-1], piece):
+        if len(row) < LONGEST and piece.left > row[0].left and is_beside(row[-1], piece):
             row.append(piece)
     for piece in sorted(rest, key=lambda piece: -piece.left):
-        if piece.left < row[0].left and is_beside(piece, row[0]):
+        if len(row) < LONGEST and piece.left < row[0].left and is_beside(piece, row[0]):
             row.insert(0, piece)
     return row, [*others, *(piece for piece in rest if piece not in row)]
 
