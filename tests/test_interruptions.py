@@ -53,6 +53,7 @@ def test_killed_after_an_epoch_training_resumes_to_the_same_bytes(
 ) -> None:
     project.set_param("train.epochs", LONG)
     dvc = start_until_the_first_backup(project)
+    wait_for((project.root / "metrics/history.csv").exists, "its line of the history, which comes after its backup")
     dvc.kill()
     dvc.wait()
     wait_for(lambda: trainers(project) == [], "the trainer to end with its DVC", 10)
