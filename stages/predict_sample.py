@@ -70,7 +70,7 @@ def main() -> None:
     sample = read_sample(source, args.labels, predict.index, *network_view)
     prediction = predictor.predict(sample)
     label = None if sample.label is None else card.classes[sample.label]
-    print(f"Predict: {prediction['predicted']}")
+    print(f"Predict: {'?' if prediction['predicted'] is None else prediction['predicted']}")
     if label is not None:
         print(f"Label: {label}")
     if prediction["warning"]:

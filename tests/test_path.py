@@ -77,6 +77,13 @@ def test_digits_are_not_joined_where_the_network_knows_each() -> None:
     assert len(read(ink(*DIGITS))) == 3
 
 
+def test_small_digits_in_a_large_frame_are_found() -> None:
+    frame = ((0, 0, 4, 290), (110, 0, 114, 290), (0, 0, 114, 4), (0, 286, 114, 290))
+    written = ink(*frame, (40, 100, 75, 106), (40, 130, 75, 136))
+    row, others = find_row(written, written)
+    assert [piece.left for piece in row] == [100, 130] and [len(piece.mask) for piece in others] == [114]
+
+
 def test_a_small_part_belongs_to_the_digit_if_the_network_says_so() -> None:
     body, bar = (45, 40, 90, 70), (30, 40, 40, 70)
     assert not (piece := read(ink(body, bar))[0]).parts and len(piece.mask) == 60

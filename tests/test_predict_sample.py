@@ -200,7 +200,12 @@ def described(rows: list[list[float]], classes: Sequence[int] | Sequence[str], *
         ([[0.9, 0.1], [0.2, 0.8]], ["a", "b"], {}, "ab (90.0 %, 80.0 %)"),
         ([[0.9, 0.1], [0.2, 0.8]], ["cat", "dog"], {}, "cat dog (90.0 %, 80.0 %)"),
         ([[0.9, 0.1], [0.55, 0.45]], range(2), {}, "00 (90.0 %, 55.0 %) - the network is unsure"),
-        ([[0.9, 0.1], [0.2, 0.8]], range(2), {"fields": np.concatenate([FIELD, FIELD * 0])}, "0? (90.0 %, 0.0 %)"),
+        (
+            [[0.9, 0.1], [0.2, 0.8]],
+            range(2),
+            {"fields": np.concatenate([FIELD, FIELD * 0])},
+            "0? (90.0 %, 0.0 %) - the network cannot tell",
+        ),
     ],
 )
 def test_a_prediction_in_words_has_its_probability_warning_and_note(

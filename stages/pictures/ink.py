@@ -15,7 +15,7 @@ Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 EIGHT = np.ones((3, 3), bool)  # neighbours by side and corner
-THUMBNAIL = 160  # enough to tell paper from table, and ink from paper
+THUMBNAIL = 160  # enough to tell dark ink from light
 NEIGHBOURHOOD = 0.6  # of the picture, whose mean is compared with each pixel to tell dark ink from light
 NARROWEST, WIDEST = 0.08, 0.35  # of the shorter, the longer side: background is what fills darker things narrower
 CORE = 0.7  # of the darkest ink: what is surely pen rather than shadow, to measure its width by

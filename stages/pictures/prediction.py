@@ -20,6 +20,7 @@ from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError, printable
 
+CANNOT_TELL = "the network cannot tell"
 UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
 CUT_OUT = 2.5  # times as sure must it be of a part of what is connected: two parts of a letter may be digits
 
@@ -58,7 +59,7 @@ class Predictor:
 
     def sureness(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
         """How sure the network is of each of some fields, (n, rows, cols) or (n, rows, cols, channels)."""
-        return np.array([self._answer(field)[1] for field in fields], np.float32)
+        return np.array([self._answer(field)[1] if field.any() else 0 for field in fields], np.float32)
 
     def _answer(self, field: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         """The probabilities of one field, and how sure the network is of the highest.
@@ -114,9 +115,9 @@ def _describe_field(
     rounded = [round(value, DECIMALS) for value in probabilities.tolist()]
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
     if not field.any():
-        return {"predicted": None, "probability": None, "probabilities": named, "warning": None}
+        return {"predicted": None, "probability": None, "probabilities": named, "warning": CANNOT_TELL}
     predicted, is_known = int(np.argmax(probabilities)), sureness >= UNKNOWN * unsure_below
-    warning = "the network is unsure" if is_known else "the network cannot tell"
+    warning = "the network is unsure" if is_known else CANNOT_TELL
     return {
         "predicted": classes[predicted] if is_known else None,
         "probability": rounded[predicted],

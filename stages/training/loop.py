@@ -125,11 +125,18 @@ class Training:
                 self.optimizer.learning_rate = self.train.learning_rate * (1 + np.cos(np.pi * done)) / 2
             losses, hits, known = self._step(images, labels, rows, epoch, batch)
             loss, correct, seen = loss + losses, correct + hits, seen + known
-            progress.update(batch + 1, [("accuracy", correct / seen), ("loss", loss / seen)], finalize=False)
+            progress.update(
+                batch + 1, [("accuracy", correct / max(seen, 1)), ("loss", loss / max(seen, 1))], finalize=False
+            )
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
         val_loss, val_accuracy = loss_and_accuracy(self._validate(), self.labels[self.validation_rows])
-        row = {"accuracy": correct / seen, "loss": loss / seen, "val_accuracy": val_accuracy, "val_loss": val_loss}
+        row = {
+            "accuracy": correct / max(seen, 1),
+            "loss": loss / max(seen, 1),
+            "val_accuracy": val_accuracy,
+            "val_loss": val_loss,
+        }
         progress.update(steps, list(row.items()), finalize=True)
         return row
 
