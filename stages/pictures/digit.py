@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stages.glyphs.field import box_side, fit_into_field, resize
-from stages.pictures.ink import DARKEST, EIGHT, Gray, dividing_level, find_ink, has_dark_ink, span, without_lines
+from stages.glyphs.field import Gray, box_side, fit_into_field, resize
+from stages.pictures.ink import DARKEST, EIGHT, dividing_level, find_ink, has_dark_ink, span, without_lines
 from stages.pictures.path import best_path
-from stages.pictures.pieces import Piece, find_row
+from stages.pictures.pieces import LONGEST, Piece, find_row
 
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
 OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
@@ -51,7 +51,7 @@ def read_digits(gray: Gray, rows: int, cols: int, sureness: Sureness, unsure_bel
     strong = written & (ink >= level)
     if not strong.any() or level < LEAST_CONTRAST:
         return Digits([], np.zeros((1, rows, cols), np.float32), [], "no digit found")
-    is_grain = level < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
+    is_pale = level < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
     ink = np.clip(ink / (2 * level), 0, 1)
 
     def fields(pieces: Sequence[Piece]) -> NDArray[np.float32]:
@@ -60,7 +60,7 @@ def read_digits(gray: Gray, rows: int, cols: int, sureness: Sureness, unsure_bel
     row, passed_over = find_row(written, strong)
     pieces = best_path(row, lambda pieces: sureness(fields(pieces)), unsure_below)
     passed_over += [part for piece in pieces for part in piece.parts]
-    return Digits(pieces, fields(pieces), passed_over, DOUBTFUL if is_grain else None)
+    return Digits(pieces, fields(pieces), passed_over, DOUBTFUL if is_pale or len(row) == LONGEST else None)
 
 
 def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:
@@ -70,9 +70,8 @@ def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:
         ink: of the picture, 0.5 at its outline.
     """
     height, width = piece.mask.shape
-    near = ndimage.binary_dilation(
-        np.pad(piece.mask, 1), EIGHT
-    )  # the outline lies between the last pixel in and the next
+    # The outline lies between the last pixel in and the next one out.
+    near = ndimage.binary_dilation(np.pad(piece.mask, 1), EIGHT)
     ink = np.pad(ink, 1)[piece.top : piece.top + height + 2, piece.left : piece.left + width + 2] * near
     side = box_side(rows, cols) * OVERSAMPLING
     scale = side / max(height, width)

@@ -41,7 +41,7 @@ def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], clas
     if "glyphs" in prediction:
         names = ["?" if glyph["predicted"] is None else glyph["predicted"] for glyph in prediction["glyphs"]]
         shown = [
-            (name, glyph["probability"] or 0, name != "?")
+            (name, glyph["probability"] or 0, glyph["predicted"] is not None)
             for name, glyph in zip(names, prediction["glyphs"], strict=True)
         ]
         draw_bars(chart, shown)

@@ -1,7 +1,8 @@
 """The ink in a gray picture: what a pen left on paper, without light and shadow, ruled and grid lines.
 
 Lengths are fractions of the picture, since pictures come in any size. Only operations whose results are equal to the
-bit on every CPU are used, here and in `digit`: no BLAS, no exp, log or power (so box filters, not Gaussian ones).
+bit on every CPU are used, here, in the modules beside and in `glyphs`: no BLAS, no exp, log or power (so box filters,
+not Gaussian ones).
 """
 
 import numpy as np
@@ -9,9 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stages.glyphs.field import resize
+from stages.glyphs.field import Gray, resize
 
-Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 EIGHT = np.ones((3, 3), bool)  # neighbours by side and corner

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from stages.pictures.pieces import Piece, cut_out, cuts, gap, join
 
-CUT, LENGTH = (
-    0.9,
-    0.3,
-)  # what a cut leaves of how sure the network is on either side, and how much less for a longer one
+CUT = 0.9  # what a cut leaves of how sure the network is of the pieces on its two sides
+LENGTH = 0.3  # how much less it leaves for a length of the piece's height
 WITHOUT = 0.4  # what is left of it where small parts near a digit are none of it
 LOW = 0.5  # of a piece's height: no digit is lower in it
 NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
-NOTHING = 0.1  # how sure it is at least: of ten digits it guesses one
+NOTHING = 0.1  # how sure it counts as at least, so that one piece that it does not know is as good as another
 
 
 class Edge(NamedTuple):

@@ -9,12 +9,14 @@ from scipy.signal import find_peaks
 from stages.pictures.ink import EIGHT, Mask
 
 SPECK = 0.02  # of the heaviest piece's ink: what has less is dirt
-TALL, HEAVY = 0.5, 0.05  # of the main piece's height, and it of theirs, and of its ink: digits of a row differ less
+TALL = 0.5  # lower over higher: digits of a row differ less from the main piece; a part of a digit, or a table, more
+HEAVY = 0.05  # of the main piece's ink: a digit has more
 REACH = 0.15  # of the main piece's longer side: no farther from a digit are its parts
 ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
 INNER = 0.3  # of its height: what a frame or a ring has inside; a speck in a 0 is smaller
 FLAT = 3  # times as wide as high: a line under a number rather than a digit
-MOST, LONGEST = 60, 20  # pieces that are looked at, the heaviest; of them in a row: more are text, or the paper's grain
+MOST = 60  # pieces that are looked at, the heaviest: more are text, or the paper's grain
+LONGEST = 20  # row: more digits are no number that a person photographs
 LIGHT = 0.02  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
 
 SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns a row
@@ -136,7 +138,7 @@ def gap(one: Piece, other: Piece) -> int:
 
 
 def cuts(piece: Piece) -> list[tuple[Mask, float]]:
-    """Straight cuts through thin places of a piece, from the left: what is left of each, and its length, in heights."""
+    """Straight cuts through thin places of a piece, from the left: the mask to the left of each, its length in heights."""
     height = len(piece.mask)
     ys, xs = np.nonzero(piece.mask)
     found: list[tuple[float, int, float]] = []  # the length, the column at half the height, the slant
