@@ -138,7 +138,7 @@ def gap(one: Piece, other: Piece) -> int:
 
 
 def cuts(piece: Piece) -> list[tuple[Mask, float]]:
-    """Straight cuts through thin places of a piece, from the left: the mask to the left of each, its length in heights."""
+    """Straight cuts through thin places of a piece, from the left: the mask left of each, its length in heights."""
     height = len(piece.mask)
     ys, xs = np.nonzero(piece.mask)
     found: list[tuple[float, int, float]] = []  # the length, the column at half the height, the slant
