@@ -62,12 +62,13 @@ def main() -> None:
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"
         )
-    predictor = Predictor(network, card, "all_views" if finds_digits else "one_view")
+    predictor = Predictor(network, card)
     if args.pictures:
         all_read = predict_pictures(predictor, args.pictures, predict.preprocessing, args.json)
         sys.exit(0 if all_read else 1)
-    network_view = (predictor.field_shape, predict.preprocessing, predictor.sureness, predictor.unsure_below)
-    sample = read_sample(source, args.labels, predict.index, *network_view)
+    sample = read_sample(
+        source, args.labels, predict.index, predictor.field_shape, predict.preprocessing, predictor.judge
+    )
     prediction = predictor.predict(sample)
     label = None if sample.label is None else card.classes[sample.label]
     print(f"Predict: {'?' if prediction['predicted'] is None else prediction['predicted']}")

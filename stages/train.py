@@ -66,13 +66,14 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
     from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
-    from stages.training.confidence import unsure_below
+    from stages.training.confidence import measure_confidence
     from stages.training.loop import Training
     from stages.training.resume import Backup, digests, fingerprint
     from stages.training.rows import validation_warning
 
     images, labels = Rows(args.images), open_array(args.labels)
-    if train.outliers and not centred_glyphs(channels_last(open_prepared_images(args.images))):
+    are_glyphs = centred_glyphs(channels_last(open_prepared_images(args.images)))
+    if train.outliers and not are_glyphs:
         raise InputError(
             f"params.yaml: train.outliers = {train.outliers:g}: is for light glyphs in the centre of a dark "
             "field, which these images are not; must be 0"
@@ -93,10 +94,10 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     if backup:
         kept = training.kept(history)
         figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
-        below = unsure_below(network, images, labels, training.validation_rows)
+        sureness = measure_confidence(network, images, labels, training.validation_rows, are_glyphs)
         with replacing_all(args.model, args.confidence, args.metrics) as (model_file, confidence, metrics):
             save_network(network, model_file, train.learning_rate)
-            write_json(confidence, {"unsure_below": below})
+            write_json(confidence, sureness)
             write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
     cluster.finish()
     if backup:

@@ -52,3 +52,16 @@ def test_a_rotation_is_the_one_of_scipy() -> None:
     for image, found, amount in zip(IMAGES, turned, AMOUNTS_OF[:, 0], strict=True):
         expected = ndimage.rotate(image[..., 0], 40 * amount, reshape=False, order=1)
         np.testing.assert_allclose(found[..., 0], expected, atol=1e-3)
+
+
+def test_together_they_turn_then_shear_then_zoom_then_shift_as_scipy_does() -> None:
+    image = np.pad(np.random.default_rng(0).random((9, 13)), 12).astype(np.float32)
+    cos, sin = np.cos(0.4), np.sin(0.4)
+    turn, shear, zoom = [[cos, sin], [-sin, cos]], [[1, -0.3], [0, 1]], [[1.2, 0], [0, 0.8]]
+    back = np.linalg.inv(np.array(zoom) @ shear @ turn)  # of (x, y)
+    centre = (np.array(image.shape) - 1) / 2
+    back = back[::-1, ::-1]
+    expected = ndimage.affine_transform(image, back, centre - back @ np.add(centre, (3, -2)), order=1)
+    most, amounts = Augmentation(rotation=np.rad2deg(0.4), shear=0.3, zoom=0.2, shift=3), [[1, 1, 1, -1, -2 / 3, 1]]
+    found = augment(image[np.newaxis, ..., np.newaxis], np.array(amounts), most)
+    np.testing.assert_allclose(found[0, ..., 0], expected, atol=1e-4)

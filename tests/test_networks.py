@@ -14,7 +14,9 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers, regularizers  # noqa: E402
 
-from stages.network.model_file import load_network, save_network  # noqa: E402
+from stages.network.model_file import Card, load_network, save_network  # noqa: E402
+from stages.pictures.prediction import Predictor  # noqa: E402
+from stages.pictures.sample import Sample  # noqa: E402
 from stages.training.cluster import Cluster  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.parameters import Train  # noqa: E402
@@ -163,3 +165,19 @@ def test_another_network_is_saved_and_loaded_as_ours_is(build: Callable[[], kera
     save_network(network, tmp_path / "a.h5", 0.01)
     loaded = load_network(tmp_path / "a.h5", (8, 8, 1), 3)
     np.testing.assert_array_equal(loaded(IMAGES, training=False), network(IMAGES, training=False))
+
+
+def test_the_order_of_the_axes_changes_no_answer() -> None:
+    field = np.zeros((1, 20, 28), np.float32)
+    field[0, 4:9, 5:20] = 1
+    first, last = (
+        keras.Sequential([keras.Input(shape), *layers, keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+        for shape, layers in (((1, 20, 28), [keras.layers.Permute((2, 3, 1))]), ((20, 28, 1), []))
+    )
+    kernel = np.random.default_rng(0).normal(0, 0.1, (560, 3)).astype(np.float32)
+    told = []
+    for network in (first, last):
+        network.set_weights([kernel, np.zeros(3, np.float32)])
+        predictor = Predictor(network, Card([0, 1, 2], 0, None, True))
+        told.append(predictor.predict(Sample(field)))
+    assert told[0] == told[1]

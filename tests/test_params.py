@@ -75,6 +75,10 @@ def test_unknown_missing_and_wrong_come_together() -> None:
 def test_contradictory_values_are_a_problem() -> None:
     (problem,) = params_problems(with_values({"train.batch_size": 2, "train.shards": 4}))
     assert problem == "params.yaml: train.shards = 4: must be at most train.batch_size = 2"
+    (problem,) = params_problems(with_values({"train.batch_size": 7, "train.shards": 4, "train.outliers": 0.2}))
+    assert (
+        problem == "params.yaml: train.outliers = 0.2: must be 0 where train.batch_size is below 8, twice train.shards"
+    )
 
 
 def test_the_schema_by_which_editors_check_is_that_of_the_classes() -> None:

@@ -31,9 +31,9 @@ def sure(pieces: Sequence[Piece]) -> NDArray[np.float32]:
     return np.ones(len(pieces), np.float32)
 
 
-def read(written: NDArray[np.bool_], sureness: object = knows_bars) -> list[Piece]:
+def read(written: NDArray[np.bool_], sureness: object = knows_bars, rate: float = 0.1) -> list[Piece]:
     row, _ = find_row(written, written)
-    return best_path(row, sureness, UNSURE_BELOW)  # type: ignore[arg-type]
+    return best_path(row, sureness, UNSURE_BELOW, rate)  # type: ignore[arg-type]
 
 
 DIGITS = ((30, 40, 90, 70), (30, 80, 90, 110), (30, 120, 90, 150))
@@ -51,6 +51,11 @@ def test_digits_that_touch_are_cut_where_they_are_thin(count: int) -> None:
 
 def test_what_the_network_is_sure_of_is_not_cut() -> None:
     pieces = read(ink(*DIGITS, *BRIDGES), sure)
+    assert [piece.is_cut for piece in pieces] == [False]
+
+
+def test_a_network_that_takes_much_for_digits_cuts_less() -> None:
+    pieces = read(ink(*DIGITS[:2], BRIDGES[0]), rate=0.9)
     assert [piece.is_cut for piece in pieces] == [False]
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from stages.pictures.digit import DOUBTFUL
+from stages.pictures.digit import DOUBTFUL, Judge
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.process import InputError
@@ -62,7 +62,7 @@ def sure(fields: np.ndarray) -> np.ndarray:
 
 
 def read(path: Path, size: tuple[int, int] = (28, 28)) -> Sample:
-    return picture_sample(path, (*size, 1), "digit", sure, 0.5)
+    return picture_sample(path, (*size, 1), "digit", Judge(sure, 0.5, 0.1))
 
 
 def ink_box(picture: Image.Image) -> tuple[int, int, int, int]:
@@ -344,14 +344,14 @@ def test_a_picture_gets_the_size_and_if_plain_the_colours_of_the_network(tmp_pat
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[:50] = 255, 128, 0
     Image.fromarray(pixels).save(path)
-    field = picture_sample(path, (20, 10, 3), "plain", sure, 0.5).fields[0]
+    field = picture_sample(path, (20, 10, 3), "plain", Judge(sure, 0.5, 0.1)).fields[0]
     assert read(path, (56, 40)).fields[0].shape == (56, 40)
     assert field.shape == (20, 10, 3) and np.allclose(field[:9], (1, 128 / 255, 0), atol=1e-6)
-    assert picture_sample(path, (20, 10, 1), "plain", sure, 0.5).fields[0][11:].max() < 0.01
+    assert picture_sample(path, (20, 10, 1), "plain", Judge(sure, 0.5, 0.1)).fields[0][11:].max() < 0.01
     with pytest.raises(InputError, match=r"predict\.preprocessing = digit: .* must be plain for colour"):
-        picture_sample(path, (20, 10, 3), "digit", sure, 0.5)
+        picture_sample(path, (20, 10, 3), "digit", Judge(sure, 0.5, 0.1))
     with pytest.raises(InputError, match=r"the network takes 2 channels, in the order of .*; must take 1 or 3"):
-        picture_sample(path, (20, 10, 2), "plain", sure, 0.5)
+        picture_sample(path, (20, 10, 2), "plain", Judge(sure, 0.5, 0.1))
 
 
 def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(

@@ -103,7 +103,7 @@ def test_what_is_known_of_a_model_lies_beside_it_and_is_of_no_other_model(
     status, out, err = predict("--model", model, pictures / "seven.png")
     assert status == 0 and re.search(r": [0-9] \([0-9.]+ %\)$", out)
     assert err == f"note: {tmp_path}/mine.json: no such file: classes are numbers, no answer is said to be unsure\n"
-    changes = {"classes": list("klmnopqrst"), "unsure_below": {"one_view": 0, "all_views": 1}}
+    changes = {"classes": list("klmnopqrst"), "unsure_below": 1}
     (tmp_path / "mine.json").write_text(json.dumps(card | changes))
     status, out, err = predict("--model", model, pictures / "seven.png")
     assert status == 0 and re.search(r": ([k-t] \(.*\) - the network is unsure|\? - the network cannot tell)$", out)
@@ -111,8 +111,8 @@ def test_what_is_known_of_a_model_lies_beside_it_and_is_of_no_other_model(
     for wrong, problem in (
         (card | {"model_md5": "0" * 32}, f"of another model than {model}; `dvc repro` writes it anew"),
         (card | {"classes": [0, 1]}, f"names 2 classes, but {model} has 10"),
-        (card | {"unsure_below": {"one_view": 2}}, "must be what evaluate wrote of a model: Expected `float` <= 1.0"),
-        (card | {"unsure_below": 0.5}, "must be what evaluate wrote of a model: Expected `object`, got `float`"),
+        (card | {"unsure_below": 2}, "must be what evaluate wrote of a model: Expected `float` <= 1.0"),
+        (card | {"unsure_below": {}}, "must be what evaluate wrote of a model: Expected `float`, got `object`"),
     ):
         (tmp_path / "mine.json").write_text(json.dumps(wrong))
         status, out, err = predict("--model", model, pictures / "seven.png")
@@ -176,7 +176,7 @@ def test_prepared_images_other_than_the_test_set_have_no_label(
 
 def described(rows: list[list[float]], classes: Sequence[int] | Sequence[str], **sample: Any) -> dict[str, Any]:
     fields, boxes = FIELD.repeat(len(rows), 0), [Box(10 * n, 0, 8, 9) for n in range(len(rows))]
-    answers = [(np.array(row, np.float32), max(row)) for row in rows]
+    answers = [np.array(row, np.float32) for row in rows]
     return describe(Sample(**{"fields": fields, "boxes": boxes, **sample}), answers, classes, 0.6)
 
 
@@ -193,6 +193,7 @@ def described(rows: list[list[float]], classes: Sequence[int] | Sequence[str], *
         ),
         ([[0.3, 0.7]], ["cat", "dog"], {}, "dog (70.0 %)"),
         ([[0.9, 0.1], [0.2, 0.8]], range(2), {"are_cut": [True, True]}, "01 (90.0 %, 80.0 %) - the network is unsure"),
+        ([[0.992, 0.008], [0.005, 0.995]], range(2), {"are_cut": [True, True]}, "01 (99.2 %, 99.5 %)"),
         ([[0.28, 0.27, 0.25, 0.2]], range(4), {}, "? - the network cannot tell"),
         ([[0.123, 0.877]], range(2), {"passed_over": [Box(9, 9, 9, 9)]}, "1 (87.7 %) - 1 other mark passed over"),
         ([[0.01, 0.99]], range(2), {"fields": FIELD * 0, "warning": "no digit found"}, "? - no digit found"),

@@ -24,9 +24,8 @@ from stages.network.inference import forward_function, predict_probabilities  # 
 from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.network.parameters import Model  # noqa: E402
 from stages.network.runtime import within_memory  # noqa: E402
-from stages.network.views import predict_views  # noqa: E402
 from stages.training.augmentation import augment  # noqa: E402
-from stages.training.confidence import OTHER_HANDS, unsure_below  # noqa: E402
+from stages.training.confidence import OTHER_HANDS, measure_confidence  # noqa: E402
 from stages.training.loop import Training  # noqa: E402
 from stages.training.parameters import Train  # noqa: E402
 from stages.training.resume import Backup, fingerprint  # noqa: E402
@@ -269,20 +268,40 @@ def test_two_of_a_hundred_right_answers_are_below_the_warning(monkeypatch: pytes
     monkeypatch.setattr("stages.training.confidence.augment", watched)
     model = network(conv_dropout=0.0)
     rows = np.repeat(np.arange(50), 5)  # more than one batch
-    below = unsure_below(model, IMAGES, LABELS, rows)
+    measured = measure_confidence(model, IMAGES, LABELS, rows, are_glyphs=False)
     changed = np.concatenate(seen)
     assert len(np.unique(changed, axis=0)) == 250, "each has a change of its own"
-    for name in ("one_view", "all_views"):
-        probabilities, sureness = predict_views(forward_function(model), changed, name)
-        right = probabilities.argmax(axis=1) == LABELS[rows].argmax(axis=1)
-        assert below[name] == pytest.approx(np.quantile(sureness[right], 0.02), abs=2e-6)
+    probabilities = predict_probabilities(forward_function(model), changed)
+    right = probabilities.argmax(axis=1) == LABELS[rows].argmax(axis=1)
+    expected = pytest.approx(np.quantile(probabilities.max(axis=1)[right], 0.02), abs=2e-6)
+    assert measured == {"unsure_below": expected, "false_positive_rate": None}
+
+
+def test_of_glyphs_of_no_class_some_are_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that is sure of bright images: every other outlier is one."""
+
+    def add(images: Any, labels: Any, shards: Any, draws: Any, share: float) -> Any:
+        assert share == 1
+        return np.stack([np.full(images.shape[1:], row % 2, np.float32) for row in range(len(images))]), labels / 3
+
+    monkeypatch.setattr("stages.training.confidence.add_outliers", add)
+    model = network(conv_dropout=0.0)
+    monkeypatch.setattr("stages.training.confidence.forward_function", lambda _: None)
+
+    def predict(_: None, images: Any) -> Any:
+        first = 0.4 + 0.6 * images.mean(axis=(1, 2, 3))
+        return np.stack([first, 1 - first, 0 * first], axis=1)
+
+    monkeypatch.setattr("stages.training.confidence.predict_probabilities", predict)
+    measured = measure_confidence(model, IMAGES, LABELS, np.arange(50), are_glyphs=True)
+    assert measured["false_positive_rate"] == 0.5
 
 
 def test_where_no_answer_is_right_none_is_sure() -> None:
     model = network(conv_dropout=0.0)
     model.layers[-2].set_weights([np.zeros((8, 3), np.float32), np.array([9, 0, 0], np.float32)])  # always class 0
     wrong = np.eye(3, dtype=np.float32)[[1] * 50]
-    assert unsure_below(model, IMAGES, wrong, np.arange(50)) == {"one_view": 1, "all_views": 1}
+    assert measure_confidence(model, IMAGES, wrong, np.arange(50), are_glyphs=False)["unsure_below"] == 1
 
 
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

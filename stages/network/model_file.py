@@ -80,17 +80,21 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     return network
 
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class Card(msgspec.Struct):
     """What is to be known of a network beside its weights: X.json beside X.h5.
 
     classes: what each is called, by its number.
-    unsure_below: how sure the network is of all but a few of its right answers, by those of `stages.network.views`.
+    unsure_below, false_positive_rate: see `measure_confidence`; without them no answer is unsure, nothing is cut.
     centred_glyphs: whether it was trained on single light glyphs in the centre of a dark field, as MNIST's.
     model_md5: of its file, or None where somebody vouches for it.
     """
 
     classes: list[int | str]
-    unsure_below: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]
+    unsure_below: Share
+    false_positive_rate: Share | None
     centred_glyphs: bool
     model_md5: str | None = None
 
@@ -104,7 +108,7 @@ def read_card(model: Path, classes: int) -> Card:
     path = model.with_suffix(".json")
     if not path.exists():
         print(f"note: {path}: no such file: classes are numbers, no answer is said to be unsure", file=sys.stderr)
-        return Card(list(range(classes)), {}, True)
+        return Card(list(range(classes)), 0.0, None, True)
     try:
         card = msgspec.json.decode(path.read_bytes(), type=Card)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -25,7 +25,18 @@ NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
 
 DOUBTFUL = "this may not be a digit"
 
-Sureness = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+@dataclass(frozen=True)
+class Judge:
+    """A network as far as it decides between ways to read.
+
+    sureness: how sure it is of each of some fields (n, rows, cols), in [0, 1].
+    unsure_below, false_positive_rate: see `best_path`.
+    """
+
+    sureness: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    unsure_below: float
+    false_positive_rate: float
 
 
 @dataclass(frozen=True)
@@ -38,13 +49,8 @@ class Digits:
     warning: str | None
 
 
-def read_digits(gray: Gray, rows: int, cols: int, sureness: Sureness, unsure_below: float) -> Digits:
-    """Find the digits in a picture (h, w) in [0, 1] of either polarity, for a network that takes (rows, cols).
-
-    Args:
-        sureness: how sure the network is of each of some fields (n, rows, cols), in [0, 1].
-        unsure_below: see `best_path`.
-    """
+def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
+    """Find the digits in a picture (h, w) in [0, 1] of either polarity, for a network that takes (rows, cols)."""
     ink = find_ink(gray if has_dark_ink(gray) else 1 - gray)
     level = dividing_level(ink, 0.5 * float(np.percentile(ink, DARKEST)))
     written = without_lines(ink, ink >= FAINT * level)
@@ -58,7 +64,9 @@ def read_digits(gray: Gray, rows: int, cols: int, sureness: Sureness, unsure_bel
         return np.stack([fit_field(ink, piece, rows, cols) for piece in pieces])
 
     row, passed_over = find_row(written, strong)
-    pieces = best_path(row, lambda pieces: sureness(fields(pieces)), unsure_below)
+    pieces = best_path(
+        row, lambda pieces: judge.sureness(fields(pieces)), judge.unsure_below, judge.false_positive_rate
+    )
     passed_over += [part for piece in pieces for part in piece.parts]
     return Digits(pieces, fields(pieces), passed_over, DOUBTFUL if is_pale or len(row) == LONGEST else None)
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from stages.pictures.pieces import Piece, cut_out, cuts, gap, join
 
-CUT = 0.9  # what a cut leaves of how sure the network is of the pieces on its two sides
 LENGTH = 0.3  # how much less it leaves for a length of the piece's height
 WITHOUT = 0.4  # what is left of it where small parts near a digit are none of it
 LOW = 0.5  # of a piece's height: no digit is lower in it
@@ -34,18 +33,24 @@ class Edge(NamedTuple):
 
 
 def best_path(
-    row: Sequence[Piece], sureness: Callable[[Sequence[Piece]], NDArray[np.float32]], unsure_below: float
+    row: Sequence[Piece],
+    sureness: Callable[[Sequence[Piece]], NDArray[np.float32]],
+    unsure_below: float,
+    false_positive_rate: float,
 ) -> list[Piece]:
     """The pieces of a row as they are read, from the left; those that still have parts are read without them.
 
     Args:
         sureness: tells how sure the network is of pieces, in [0, 1].
         unsure_below: a piece of which it is surer is not cut.
+        false_positive_rate: of what is no digit, the share that the network takes for one: the more of it, the more a
+            cut costs, which shows it parts of digits.
     """
     whole = [join(piece, *piece.parts) for piece in row]
     edges, places = [], [0]
+    cut = 1 - false_positive_rate
     for piece, joined, sure in zip(row, whole, sureness(whole), strict=True):
-        ways = [Edge(0, 1, joined, 1.0)] if sure >= unsure_below else ways_to_read(piece, joined)
+        ways = [Edge(0, 1, joined, 1.0)] if sure >= unsure_below else ways_to_read(piece, joined, cut)
         edges += [edge._replace(start=places[-1] + edge.start, stop=places[-1] + edge.stop) for edge in ways]
         places.append(edges[-1].stop)
     for k, (left, right) in enumerate(pairwise(whole)):
@@ -61,8 +66,12 @@ def best_path(
     return best[-1][1]
 
 
-def ways_to_read(piece: Piece, joined: Piece) -> list[Edge]:
-    """A piece with its parts and without them, and what any two cuts leave of it; the whole of it last."""
+def ways_to_read(piece: Piece, joined: Piece, cut: float) -> list[Edge]:
+    """A piece with its parts and without them, and what any two cuts leave of it; the whole of it last.
+
+    Args:
+        cut: what one leaves of how sure the network is of the pieces on its two sides.
+    """
     found = cuts(joined)
     lengths = [0.0, *(length for _, length in found), 0.0]
     lefts = [np.zeros_like(joined.mask), *(left for left, _ in found), joined.mask]
@@ -70,7 +79,7 @@ def ways_to_read(piece: Piece, joined: Piece) -> list[Edge]:
     for start, stop in combinations(range(len(lefts)), 2):
         mask = lefts[stop] & ~lefts[start]
         if stop - start < len(lefts) - 1 and mask.any(axis=1).sum() >= LOW * len(mask):
-            ends = [CUT - LENGTH * lengths[end] for end in (start, stop) if 0 < end < len(lefts) - 1]
+            ends = [cut - LENGTH * lengths[end] for end in (start, stop) if 0 < end < len(lefts) - 1]
             edges.append(Edge(start, stop, cut_out(joined, mask), max(0.0, float(np.prod(ends)))))
     if piece.parts:
         edges.append(Edge(0, len(lefts) - 1, piece, WITHOUT))

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.prepared import channels_last
-from stages.network.inference import forward_function
+from stages.network.inference import forward_function, predict_probabilities
 from stages.network.model_file import Card
-from stages.network.views import predict_views
+from stages.pictures.digit import Judge
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.outputs import DECIMALS
@@ -22,7 +23,8 @@ from stages.running.process import InputError, printable
 
 CANNOT_TELL = "the network cannot tell"
 UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
-CUT_OUT = 2.5  # times as sure must it be of a part of what is connected: two parts of a letter may be digits
+REMEMBERED = 1_000  # answers: the ways to read a row share most pieces
+CUT_OUT = 0.99  # so sure must it be of a part of what is connected: two parts of a letter may look like digits
 
 
 class Predictor:
@@ -33,17 +35,15 @@ class Predictor:
         classes: what each is called, by its number.
     """
 
-    def __init__(self, network: keras.Model, card: Card, views: str) -> None:
-        """Take a network and what is to be known of it.
-
-        Args:
-            views: those of a field that it looks at: see `predict_views`, which tells how sure it is.
-        """
+    def __init__(self, network: keras.Model, card: Card) -> None:
+        """Take a network and what is to be known of it."""
         self._shape = network.input_shape
         self.field_shape = channels_last(np.empty((0, *self._shape[1:]))).shape[1:]
         self.classes = card.classes
-        self.unsure_below, self._views = card.unsure_below.get(views, 0.0), views
+        rate = 1.0 if card.false_positive_rate is None else card.false_positive_rate
+        self.judge = Judge(self.sureness, card.unsure_below, rate)
         self._forward = forward_function(network)
+        self._answer = lru_cache(REMEMBERED)(self._ask)
 
     def predict(self, sample: Sample) -> dict[str, Any]:
         """Predict a sample.
@@ -55,38 +55,38 @@ class Predictor:
             theirs; probabilities, None; and glyphs, from the left, with x, y, width and height of each beside the same
             keys. Of ink that was not read: passed_over, with x, y, width and height.
         """
-        return describe(sample, [self._answer(field) for field in sample.fields], self.classes, self.unsure_below)
+        answers = [self._answer(field.tobytes()) for field in sample.fields]
+        return describe(sample, answers, self.classes, self.judge.unsure_below)
 
     def sureness(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How sure the network is of each of some fields, (n, rows, cols) or (n, rows, cols, channels)."""
-        return np.array([self._answer(field)[1] if field.any() else 0 for field in fields], np.float32)
+        """How sure the network is of each of some fields, (n, rows, cols) or (n, rows, cols, channels); 0 if black."""
+        return np.array([self._answer(field.tobytes()).max() if field.any() else 0 for field in fields], np.float32)
 
-    def _answer(self, field: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The probabilities of one field, and how sure the network is of the highest.
+    def _ask(self, field: bytes) -> NDArray[np.float32]:
+        """The probabilities of one field.
 
         It goes to the network alone: in a batch the last digits would depend on how many others are beside it.
         """
-        image = field.reshape(1, *self.field_shape)
+        image = np.frombuffer(field, np.float32).reshape(1, *self.field_shape)
         if self.field_shape != self._shape[1:]:
             image = np.ascontiguousarray(np.moveaxis(image, -1, 1))
-        probabilities, sureness = predict_views(self._forward, image, self._views)
-        return probabilities[0], float(sureness[0])
+        return predict_probabilities(self._forward, image)[0]
 
 
 def describe(
     sample: Sample,
-    answers: Sequence[tuple[NDArray[np.float32], float]],
+    answers: Sequence[NDArray[np.float32]],
     classes: Sequence[int | str],
     unsure_below: float,
 ) -> dict[str, Any]:
     """What there is to say of a sample: see `Predictor.predict`.
 
     Args:
-        answers: to each of its fields, the probabilities of the classes, and how sure the network is.
+        answers: to each of its fields, the probabilities of the classes.
     """
-    least = [unsure_below * (CUT_OUT if is_cut else 1) for is_cut in sample.are_cut or [False] * len(answers)]
+    least = [max(unsure_below, CUT_OUT if is_cut else 0) for is_cut in sample.are_cut or [False] * len(answers)]
     glyphs = [
-        _describe_field(field, *answer, classes, unsure_below, needed)
+        _describe_field(field, answer, classes, unsure_below, needed)
         for field, answer, needed in zip(sample.fields, answers, least, strict=True)
     ]
     warning = sample.warning or next((glyph["warning"] for glyph in glyphs if glyph["warning"]), None)
@@ -107,7 +107,6 @@ def describe(
 def _describe_field(
     field: NDArray[np.float32],
     probabilities: NDArray[np.float32],
-    sureness: float,
     classes: Sequence[int | str],
     unsure_below: float,
     needed: float,
@@ -116,13 +115,13 @@ def _describe_field(
     named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
     if not field.any():
         return {"predicted": None, "probability": None, "probabilities": named, "warning": CANNOT_TELL}
-    predicted, is_known = int(np.argmax(probabilities)), sureness >= UNKNOWN * unsure_below
+    predicted, is_known = int(np.argmax(probabilities)), probabilities.max() >= UNKNOWN * unsure_below
     warning = "the network is unsure" if is_known else CANNOT_TELL
     return {
         "predicted": classes[predicted] if is_known else None,
         "probability": rounded[predicted],
         "probabilities": named,
-        "warning": warning if sureness < needed else None,
+        "warning": warning if probabilities.max() < needed else None,
     }
 
 
@@ -143,9 +142,7 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
         try:
             if isinstance(path, InputError):
                 raise path
-            sample = picture_sample(
-                path, predictor.field_shape, preprocessing, predictor.sureness, predictor.unsure_below
-            )
+            sample = picture_sample(path, predictor.field_shape, preprocessing, predictor.judge)
         except InputError as error:
             all_read = False
             print(f"predict_sample: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from stages.arrays.npy import open_array
 from stages.arrays.prepared import channels_last, open_prepared_images
 from stages.images.decoding import strict_warnings
 from stages.images.pixels import read_pixels
-from stages.pictures.digit import Sureness, read_digits
+from stages.pictures.digit import Judge, read_digits
 from stages.pictures.pieces import Piece
 from stages.pictures.reading import luma, read_picture, to_bytes
 from stages.running.process import InputError
@@ -59,20 +59,19 @@ def read_sample(
     index: int,
     shape: tuple[int, int, int],
     preprocessing: str,
-    sureness: Sureness,
-    unsure_below: float,
+    judge: Judge,
 ) -> Sample:
     """Read prepared image number `index` of an .npy file, or a picture file.
 
     Args:
         labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
-        shape, preprocessing, sureness, unsure_below: see `picture_sample`.
+        shape, preprocessing, judge: see `picture_sample`.
 
     Raises:
         InputError: a file cannot be read, or there is no such image, or it is of another shape.
     """
     if source.suffix != ".npy":
-        return picture_sample(source, shape, preprocessing, sureness, unsure_below)
+        return picture_sample(source, shape, preprocessing, judge)
     test_images = labels.with_name(labels.name.replace("y", "x", 1))
     images = open_prepared_images(source)
     if index >= len(images):
@@ -84,9 +83,7 @@ def read_sample(
     return Sample(_without_single_channel(image)[np.newaxis], index=index, label=label)
 
 
-def picture_sample(
-    path: Path, shape: tuple[int, int, int], preprocessing: str, sureness: Sureness, unsure_below: float
-) -> Sample:
+def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, judge: Judge) -> Sample:
     """Turn a picture file into the network's field, or fields.
 
     Args:
@@ -115,7 +112,7 @@ def picture_sample(
         return Sample(field[np.newaxis], steps={"original": original}, note=note)
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
-    digits = read_digits(luma(rgb), rows, cols, sureness, unsure_below)
+    digits = read_digits(luma(rgb), rows, cols, judge)
     found = original.copy()
     for piece in digits.passed_over:
         found[piece.box][piece.mask] = ORANGE

@@ -119,24 +119,19 @@ class Training:
         verbose = (1 if sys.stdout.isatty() else 2) if self.cluster.leads else 0
         progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=figures)
         loss, correct, seen = 0.0, 0.0, 0.0
+        means: dict[str, float] = {}
         for batch, (images, labels, rows) in enumerate(ahead(self._batches(epoch))):
             if self.train.schedule == "cosine":
                 done = ((epoch - 1) * steps + batch) / (self.train.epochs * steps)
                 self.optimizer.learning_rate = self.train.learning_rate * (1 + np.cos(np.pi * done)) / 2
             losses, hits, known = self._step(images, labels, rows, epoch, batch)
             loss, correct, seen = loss + losses, correct + hits, seen + known
-            progress.update(
-                batch + 1, [("accuracy", correct / max(seen, 1)), ("loss", loss / max(seen, 1))], finalize=False
-            )
+            means = {"accuracy": correct / max(seen, 1), "loss": loss / max(seen, 1)}
+            progress.update(batch + 1, list(means.items()), finalize=False)
         if not math.isfinite(loss):
             raise InputError(f"training diverged in epoch {epoch}: the loss is {loss}; try a lower train.learning_rate")
         val_loss, val_accuracy = loss_and_accuracy(self._validate(), self.labels[self.validation_rows])
-        row = {
-            "accuracy": correct / max(seen, 1),
-            "loss": loss / max(seen, 1),
-            "val_accuracy": val_accuracy,
-            "val_loss": val_loss,
-        }
+        row = {**means, "val_accuracy": val_accuracy, "val_loss": val_loss}
         progress.update(steps, list(row.items()), finalize=True)
         return row
 

@@ -108,7 +108,7 @@ def neighbours(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
 
 
 def enlarged_part(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
-    """One half of a glyph, or a third, at any side."""
+    """A third to two thirds of a glyph, at any side."""
     part = glyph if amounts[0] < 0.5 else glyph.T
     ink = np.flatnonzero((part >= INK).any(axis=1))
     if len(ink) == 0:

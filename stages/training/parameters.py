@@ -25,7 +25,8 @@ class Augmentation(Section):
 class Train(Section):
     """How the network is fitted.
 
-    outliers: the share of each batch that glyphs of no class take the place of.
+    outliers: the share of each batch, at most, that glyphs of no class take the place of; each is made of two rows of a
+        shard.
     """
 
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -44,3 +45,6 @@ class Train(Section):
         """Refuse what does not go together."""
         if self.shards > self.batch_size:
             raise ValueError(f"train.shards = {self.shards}: must be at most train.batch_size = {self.batch_size}")
+        if self.outliers and 2 * self.shards > self.batch_size:
+            least = f"{2 * self.shards}, twice train.shards"
+            raise ValueError(f"train.outliers = {self.outliers:g}: must be 0 where train.batch_size is below {least}")
