@@ -56,8 +56,8 @@ def main() -> None:
     network = load_network(args.model)
     card = read_card(args.model, network.output_shape[1])
     source = Path(predict.input)
-    finds_digits = predict.preprocessing == "digit" and (bool(args.pictures) or source.suffix != ".npy")
-    if finds_digits and not card.centred_glyphs:
+    are_pictures = args.pictures or source.suffix != ".npy"
+    if are_pictures and predict.preprocessing == "digit" and not card.centred_glyphs:
         raise InputError(
             "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
             "others than light glyphs in the centre of a dark field; must be plain"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from stages.pictures.digit import DOUBTFUL, Judge
+from stages.pictures.digit import DOUBTFUL, TOO_LONG, Judge
 from stages.pictures.reading import find_pictures
 from stages.pictures.sample import Sample, picture_sample
 from stages.running.process import InputError
@@ -293,7 +293,7 @@ PAGES: dict[str, tuple[Callable[[], Image.Image], int, int, str | None]] = {  # 
     "a speck in a 0": (lambda: page(ZERO, ("ellipse", (94, 94, 108, 108), None)), 1, 0, None),
     "a digit in a ring": (lambda: page(("ellipse", (10, 10, 190, 190), 4), paper=draw("open 4", 200)), 1, 1, None),
     "a digit in a frame": (lambda: page(("rectangle", (40, 20, 160, 180), 4), paper=draw("open 4", 200)), 1, 1, None),
-    "too many": (lambda: written(["1, very narrow"] * 21, 20), 20, 1, DOUBTFUL),
+    "too many": (lambda: written(["1, very narrow"] * 21, 20), 20, 1, TOO_LONG),
     "narrow ones of a height": (lambda: written(["1, very narrow", *NUMBER[:3]], 4), 4, 0, None),
     "a point and a minus": (lambda: page(POINT, MINUS, paper=written(["open 4", "7 with a bar"], 60)), 2, 1, None),
 }
@@ -339,6 +339,16 @@ def test_boxes_are_in_pixels_of_the_whole_picture_turned_upright(tmp_path: Path)
     assert second == pytest.approx((1200, 600, 300, 600), abs=12)
 
 
+@pytest.mark.parametrize("size", [(805, 805), (1000, 667), (900, 1201), (1067, 1600)])
+def test_no_box_reaches_beyond_the_picture(size: tuple[int, int]) -> None:
+    width, height = size
+    strips = (width - 120, 550, width, 565), (500, height - 120, 515, height)
+    digit = ("rectangle", (300, 200, 340, 500), None)
+    found = see(page(digit, *(("rectangle", strip, None) for strip in strips), paper=Image.new("L", size, 230)))
+    ends = [(box.x + box.width, box.y + box.height) for box in (*found.boxes, *found.passed_over)]
+    assert max(ends)[0] == width and max(end[1] for end in ends) == height
+
+
 def test_a_picture_gets_the_size_and_if_plain_the_colours_of_the_network(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     pixels = np.zeros((100, 100, 3), np.uint8)
@@ -372,7 +382,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "dot": (lambda path: Image.new("L", (1, 1)).save(path), "1x1 pixels are too few to hold a digit"),
     "bomb": (lambda path: path.write_bytes(b"P4 30000 30000 "), "has more than 64,000,000 pixels"),
     "pipe": (os.mkfifo, "is not a file"),
-    "folder": (Path.mkdir, "is a folder, not a picture"),
+    "folder": (Path.mkdir, "is not a file"),
     "none": (lambda path: None, "no such file"),
 }
 

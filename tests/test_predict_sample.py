@@ -111,8 +111,14 @@ def test_what_is_known_of_a_model_lies_beside_it_and_is_of_no_other_model(
     for wrong, problem in (
         (card | {"model_md5": "0" * 32}, f"of another model than {model}; `dvc repro` writes it anew"),
         (card | {"classes": [0, 1]}, f"names 2 classes, but {model} has 10"),
-        (card | {"unsure_below": 2}, "must be what evaluate wrote of a model: Expected `float` <= 1.0"),
-        (card | {"unsure_below": {}}, "must be what evaluate wrote of a model: Expected `float`, got `object`"),
+        (
+            card | {"unsure_below": 2},
+            "must be what evaluate wrote of a model (`dvc repro` writes it anew): Expected `float` <= 1.0",
+        ),
+        (
+            card | {"unsure_below": {}},
+            "must be what evaluate wrote of a model (`dvc repro` writes it anew): Expected `float`, got `object`",
+        ),
     ):
         (tmp_path / "mine.json").write_text(json.dumps(wrong))
         status, out, err = predict("--model", model, pictures / "seven.png")

@@ -87,7 +87,7 @@ class Card(msgspec.Struct):
     """What is to be known of a network beside its weights: X.json beside X.h5.
 
     classes: what each is called, by its number.
-    unsure_below, false_positive_rate: see `measure_confidence`; without them no answer is unsure, nothing is cut.
+    unsure_below, false_positive_rate: see `measure_confidence`; with 0 and None no answer is unsure, nothing is cut.
     centred_glyphs: whether it was trained on single light glyphs in the centre of a dark field, as MNIST's.
     model_md5: of its file, or None where somebody vouches for it.
     """
@@ -112,7 +112,9 @@ def read_card(model: Path, classes: int) -> Card:
     try:
         card = msgspec.json.decode(path.read_bytes(), type=Card)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InputError(f"{path}: must be what evaluate wrote of a model: {reason(error)}") from error
+        raise InputError(
+            f"{path}: must be what evaluate wrote of a model (`dvc repro` writes it anew): {reason(error)}"
+        ) from error
     if len(card.classes) != classes:
         raise InputError(f"{path}: names {len(card.classes)} classes, but {model} has {classes}")
     if card.model_md5 not in (None, md5(model)):

@@ -5,16 +5,17 @@ What a camera or a paint program adds is taken away by `ink`; a stroke is bileve
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stages.glyphs.field import Gray, box_side, fit_into_field, resize
-from stages.pictures.ink import DARKEST, EIGHT, dividing_level, find_ink, has_dark_ink, span, without_lines
+from stages.glyphs.field import Gray, box_side, fit_into_field, resize, span
+from stages.pictures.ink import DARKEST, EIGHT, dividing_level, find_ink, has_dark_ink, without_lines
 from stages.pictures.path import best_path
-from stages.pictures.pieces import LONGEST, Piece, find_row
+from stages.pictures.pieces import Piece, find_row
 
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
 OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
@@ -23,7 +24,10 @@ FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that h
 LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # threshold below which nothing was written, or hardly (a pencil has 0.15)
 NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
 
+LONGEST = 20  # row: more digits are no number that a person photographs, and take long
+
 DOUBTFUL = "this may not be a digit"
+TOO_LONG = f"of more than {LONGEST} digits only the first are read"
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,20 @@ def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
     is_pale = level < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
     ink = np.clip(ink / (2 * level), 0, 1)
 
+    @cache
+    def field(piece: Piece) -> Gray:
+        return fit_field(ink, piece, rows, cols)
+
     def fields(pieces: Sequence[Piece]) -> NDArray[np.float32]:
-        return np.stack([fit_field(ink, piece, rows, cols) for piece in pieces])
+        return np.stack([field(piece) for piece in pieces])
 
     row, passed_over = find_row(written, strong)
     pieces = best_path(
-        row, lambda pieces: judge.sureness(fields(pieces)), judge.unsure_below, judge.false_positive_rate
+        row[:LONGEST], lambda pieces: judge.sureness(fields(pieces)), judge.unsure_below, judge.false_positive_rate
     )
-    passed_over += [part for piece in pieces for part in piece.parts]
-    return Digits(pieces, fields(pieces), passed_over, DOUBTFUL if is_pale or len(row) == LONGEST else None)
+    passed_over += [*row[LONGEST:], *(part for piece in pieces for part in piece.parts)]
+    warning = TOO_LONG if len(row) > LONGEST else DOUBTFUL if is_pale else None
+    return Digits(pieces, fields(pieces), passed_over, warning)
 
 
 def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:

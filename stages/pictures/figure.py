@@ -39,12 +39,8 @@ def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], clas
 
     predicted = prediction["predicted"]
     if "glyphs" in prediction:
-        names = ["?" if glyph["predicted"] is None else glyph["predicted"] for glyph in prediction["glyphs"]]
-        shown = [
-            (name, glyph["probability"] or 0, glyph["predicted"] is not None)
-            for name, glyph in zip(names, prediction["glyphs"], strict=True)
-        ]
-        draw_bars(chart, shown)
+        given = [(glyph["predicted"], glyph["probability"] or 0) for glyph in prediction["glyphs"]]
+        draw_bars(chart, [("?" if name is None else name, value, name is not None) for name, value in given])
         chart.set_xlabel("digit")
     else:
         probabilities = prediction["probabilities"]

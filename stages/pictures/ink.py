@@ -129,12 +129,6 @@ def level_lines(written: Mask) -> tuple[Mask, Mask]:
     return along, along & ~crossing
 
 
-def span(mask: Mask) -> tuple[slice, slice]:
-    """The bounding box of what is set, which must be something."""
-    ys, xs = ndimage.find_objects(mask.astype(np.int8))[0]
-    return ys, xs
-
-
 def thumbnail(gray: Gray, side: int) -> Gray:
     """Reduced so that the longer side is at most so many pixels."""
     scale = min(1.0, side / max(gray.shape))

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from stages.pictures.pieces import Piece, cut_out, cuts, gap, join
 
-LENGTH = 0.3  # how much less it leaves for a length of the piece's height
-WITHOUT = 0.4  # what is left of it where small parts near a digit are none of it
+LENGTH = 0.3  # of how sure the network is: how much less a cut leaves for each length of the piece's height
+WITHOUT = 0.4  # of the same: what is left where small parts near a digit are none of it
 LOW = 0.5  # of a piece's height: no digit is lower in it
 NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
 NOTHING = 0.1  # how sure it counts as at least, so that one piece that it does not know is as good as another
@@ -42,7 +42,7 @@ def best_path(
 
     Args:
         sureness: tells how sure the network is of pieces, in [0, 1].
-        unsure_below: a piece of which it is surer is not cut.
+        unsure_below: a piece of which it is as sure or surer is not cut.
         false_positive_rate: of what is no digit, the share that the network takes for one: the more of it, the more a
             cut costs, which shows it parts of digits.
     """
@@ -73,14 +73,14 @@ def ways_to_read(piece: Piece, joined: Piece, cut: float) -> list[Edge]:
         cut: what one leaves of how sure the network is of the pieces on its two sides.
     """
     found = cuts(joined)
-    lengths = [0.0, *(length for _, length in found), 0.0]
+    worths = [1.0, *(max(0.0, cut - LENGTH * length) for _, length in found), 1.0]
     lefts = [np.zeros_like(joined.mask), *(left for left, _ in found), joined.mask]
     edges = []
     for start, stop in combinations(range(len(lefts)), 2):
         mask = lefts[stop] & ~lefts[start]
-        if stop - start < len(lefts) - 1 and mask.any(axis=1).sum() >= LOW * len(mask):
-            ends = [cut - LENGTH * lengths[end] for end in (start, stop) if 0 < end < len(lefts) - 1]
-            edges.append(Edge(start, stop, cut_out(joined, mask), max(0.0, float(np.prod(ends)))))
+        is_part, is_ordered = stop - start < len(lefts) - 1, (lefts[start] <= lefts[stop]).all()  # slanted cuts cross
+        if is_part and is_ordered and mask.any(axis=1).sum() >= LOW * len(mask):
+            edges.append(Edge(start, stop, cut_out(joined, mask), worths[start] * worths[stop]))
     if piece.parts:
         edges.append(Edge(0, len(lefts) - 1, piece, WITHOUT))
     return [*edges, Edge(0, len(lefts) - 1, joined, 1.0)]

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import find_peaks
 
+from stages.glyphs.field import span
 from stages.pictures.ink import EIGHT, Mask
 
 SPECK = 0.02  # of the heaviest piece's ink: what has less is dirt
@@ -16,7 +17,6 @@ ALIKE = 0.5  # of the shorter range that two share: above one another, if across
 INNER = 0.3  # of its height: what a frame or a ring has inside; a speck in a 0 is smaller
 FLAT = 3  # times as wide as high: a line under a number rather than a digit
 MOST = 60  # pieces that are looked at, the heaviest: more are text, or the paper's grain
-LONGEST = 20  # row: more digits are no number that a person photographs
 LIGHT = 0.02  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
 
 SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns a row
@@ -57,7 +57,7 @@ def join(*pieces: Piece) -> Piece:
 
 
 def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
-    """The pieces that stand in one row, from the left, and all others that are no dirt.
+    """The pieces that stand in one row, from the left, and all others that are no dirt, of the MOST heaviest.
 
     The heaviest piece is in the row, and what is as tall and beside it, or beside what is beside it. What is near
     above or below one is joined to it; what is short is a part of the one that it is near to, if any.
@@ -77,7 +77,7 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
     digits: list[Piece] = []
     small: list[Piece] = []
     for piece in pieces:
-        higher, lower = max(len(piece.mask), len(main.mask)), min(len(piece.mask), len(main.mask))
+        lower, higher = sorted((len(piece.mask), len(main.mask)))
         near = [k for k, digit in enumerate(digits) if shared(piece, digit, 1) >= ALIKE and gap(piece, digit) <= reach]
         if lower < TALL * higher or piece.mask.sum() < HEAVY * main.mask.sum():
             small.append(piece)
@@ -92,12 +92,12 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
             digits[k] = replace(digits[k], parts=(*digits[k].parts, piece))
         else:
             others.append(piece)
-    row, *rest = digits[:1], *digits[1:]
+    row, rest = digits[:1], digits[1:]
     for piece in sorted(rest, key=lambda piece: piece.left):
-        if len(row) < LONGEST and piece.left > row[0].left and is_beside(row[-1], piece):
+        if piece.left > row[0].left and is_beside(row[-1], piece):
             row.append(piece)
     for piece in sorted(rest, key=lambda piece: -piece.left):
-        if len(row) < LONGEST and piece.left < row[0].left and is_beside(piece, row[0]):
+        if piece.left < row[0].left and is_beside(piece, row[0]):
             row.insert(0, piece)
     return row, [*others, *(piece for piece in rest if piece not in row)]
 
@@ -161,5 +161,5 @@ def cuts(piece: Piece) -> list[tuple[Mask, float]]:
 
 def cut_out(piece: Piece, mask: Mask) -> Piece:
     """That part of a piece which a mask of its shape has, not empty."""
-    ys, xs = ndimage.find_objects(mask.astype(np.int8))[0]
+    ys, xs = span(mask)
     return Piece(piece.top + ys.start, piece.left + xs.start, mask[ys, xs], is_cut=True)

@@ -23,7 +23,7 @@ from stages.running.process import InputError, printable
 
 CANNOT_TELL = "the network cannot tell"
 UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
-REMEMBERED = 1_000  # answers: the ways to read a row share most pieces
+REMEMBERED = 100  # answers: whole pieces are asked of twice, and what is read once more
 CUT_OUT = 0.99  # so sure must it be of a part of what is connected: two parts of a letter may look like digits
 
 
@@ -143,11 +143,11 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
             if isinstance(path, InputError):
                 raise path
             sample = picture_sample(path, predictor.field_shape, preprocessing, predictor.judge)
+            prediction = predictor.predict(sample)
         except InputError as error:
             all_read = False
             print(f"predict_sample: {error}", file=sys.stderr)
             continue
-        prediction = predictor.predict(sample)
         if as_json:
             line = json.dumps({"picture": str(path), **prediction, "note": sample.note})
         else:

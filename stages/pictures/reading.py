@@ -40,25 +40,23 @@ def _fail(error: OSError) -> NoReturn:
     raise error
 
 
-def read_picture(path: Path) -> tuple[NDArray[np.float32], float, str | None]:
+def read_picture(path: Path) -> tuple[NDArray[np.float32], tuple[int, int], str | None]:
     """Read a picture file.
 
     Returns:
-        (h, w, 3) in [0, 1], upright, opaque, longest side at most 800; how many times longer the file's is; and a note,
-        or None, on what was not read of it.
+        (h, w, 3) in [0, 1], upright, opaque, longest side at most 800; the file's own height and width; and a note, or
+        None, on what was not read of it.
 
     Raises:
         InputError: it cannot be read.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a picture")
     with strict_warnings():
-        image, times, note = decode(path)
-    return on_background(image), times, note
+        image, size, note = decode(path)
+    return on_background(image), size, note
 
 
-def decode(path: Path) -> tuple[Image.Image, float, str | None]:
-    """The first frame as 8-bit RGBA, upright, longest side at most 800; how many times longer it was; and a note.
+def decode(path: Path) -> tuple[Image.Image, tuple[int, int], str | None]:
+    """The first frame as 8-bit RGBA, upright, longest side at most 800; its height and width before; and a note.
 
     Raises:
         InputError: it cannot be read, or is too small.
@@ -68,7 +66,7 @@ def decode(path: Path) -> tuple[Image.Image, float, str | None]:
             raise InputError(f"{path}: {image.width}x{image.height} pixels are too few to hold a digit")
         frames = getattr(image, "n_frames", 1)
         notes = [f"first of {frames} frames"] if frames > 1 else []
-        longest = max(image.size)
+        shorter, longer = sorted(image.size)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG decodes straight to 1/2, 1/4 or 1/8 of its size
         image.load()
         factor = max(1, max(image.size) // WORKING_SIDE)
@@ -82,7 +80,8 @@ def decode(path: Path) -> tuple[Image.Image, float, str | None]:
         small.thumbnail((WORKING_SIDE, WORKING_SIDE))
         if note := turn_upright(small, image):
             notes.append(note)
-    return small, longest / max(small.size), "; ".join(notes) or None
+    size = (shorter, longer) if small.width > small.height else (longer, shorter)
+    return small, size, "; ".join(notes) or None
 
 
 def white_level(image: Image.Image) -> float | None:

@@ -1,7 +1,6 @@
 """A sample: what the network sees of a prepared test image or a picture file, and how it came about."""
 
 import dataclasses
-from math import ceil, floor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,8 +32,8 @@ class Box(NamedTuple):
 class Sample:
     """An image on its way to the network.
 
-    fields: what the network sees, float32 (n, rows, cols), or (n, rows, cols, channels) of a colour picture, in [0, 1];
-        n is 1, unless a picture shows several digits, from the left.
+    fields: what the network sees, float32 (n, rows, cols) of digits that were found, else (n, rows, cols, channels), in
+        [0, 1]; n is 1, unless a picture shows several digits, from the left.
     boxes: around each digit of a picture; are_cut: whether it was cut out of what is connected.
     passed_over: boxes around ink that was not read.
     steps: title to picture, uint8 (h, w, 3), of the steps before it.
@@ -80,7 +79,7 @@ def read_sample(
     if image.shape != shape:
         raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
     label = int(open_array(labels)[index].argmax()) if source.absolute() == test_images.absolute() else None
-    return Sample(_without_single_channel(image)[np.newaxis], index=index, label=label)
+    return Sample(image[np.newaxis], index=index, label=label)
 
 
 def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, judge: Judge) -> Sample:
@@ -91,7 +90,7 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
         preprocessing: "digit" finds the digits, marks their ink in red and blue, and what is passed over in orange,
             and fits each in as MNIST's authors did: see `stages.pictures.digit`; "plain" makes of the picture what
             ingest makes of one in a class folder, resized.
-        sureness, unsure_below: of the network: see `read_digits`.
+        judge: see `read_digits`.
 
     Raises:
         InputError: the picture cannot be read, or does not go with such a network.
@@ -102,14 +101,13 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
             f"{path}: is a picture, but the network takes {channels} channels, in the order of "
             "prepare.image_data_format; must take 1 or 3"
         )
-    rgb, times, note = read_picture(path)
+    rgb, size, note = read_picture(path)
     original = to_bytes(rgb)
     if preprocessing == "plain":
         with strict_warnings():
             content = read_pixels(path, channels, (rows, cols)).content
         pixels = np.frombuffer(content, np.uint8).reshape(rows, cols, channels).astype(np.float32)
-        field = _without_single_channel(pixels / np.float32(255))
-        return Sample(field[np.newaxis], steps={"original": original}, note=note)
+        return Sample((pixels / np.float32(255))[np.newaxis], steps={"original": original}, note=note)
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
     digits = read_digits(luma(rgb), rows, cols, judge)
@@ -118,17 +116,18 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
         found[piece.box][piece.mask] = ORANGE
     for number, piece in enumerate(digits.pieces):
         found[piece.box][piece.mask] = BLUE if number % 2 else RED  # neighbours in two colours
-    boxes, passed_over = ([_box(piece, times) for piece in pieces] for pieces in (digits.pieces, digits.passed_over))
+    boxes, passed_over = (
+        [_box(piece, size, original.shape) for piece in pieces] for pieces in (digits.pieces, digits.passed_over)
+    )
     are_cut = [piece.is_cut for piece in digits.pieces]
     steps = {"original": original, "found": found}
     return Sample(digits.fields, boxes, are_cut, passed_over, steps, warning=digits.warning, note=note)
 
 
-def _box(piece: Piece, times: float) -> Box:
-    ys, xs = piece.box
-    x, y = floor(xs.start * times), floor(ys.start * times)
-    return Box(x, y, ceil(xs.stop * times) - x, ceil(ys.stop * times) - y)
-
-
-def _without_single_channel(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return image[..., 0] if image.shape[2] == 1 else image
+def _box(piece: Piece, size: tuple[int, int], reduced: tuple[int, ...]) -> Box:
+    """In a picture of this height and width, of which the piece was found in a reduced one."""
+    (top, bottom), (left, right) = (
+        (side.start * whole // part, -(-side.stop * whole // part))
+        for side, whole, part in zip(piece.box, size, reduced, strict=False)
+    )
+    return Box(left, top, right - left, bottom - top)

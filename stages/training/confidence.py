@@ -43,9 +43,9 @@ def measure_confidence(
         surer than so; None where images are no glyphs.
     """
     forward = forward_function(network)
-    rows = np.sort(np.random.default_rng(SEED).permutation(rows)[:MOST_ROWS])
-    amounts = np.random.default_rng([SEED, 0, 0, 2]).uniform(-1, 1, (len(rows), AMOUNTS))  # no stream of training's
-    draws = np.random.default_rng([SEED, 0, 0, 3]).random((len(rows), DRAWS))
+    rng = np.random.default_rng(SEED)
+    rows = np.sort(rng.permutation(rows)[:MOST_ROWS])
+    amounts, draws = rng.uniform(-1, 1, (len(rows), AMOUNTS)), rng.random((len(rows), DRAWS))
     of_right, of_none = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     for start in range(0, len(rows), BATCH_SIZE):
         part = slice(start, start + BATCH_SIZE)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from stages.glyphs.field import Gray, fit_into_field
+from stages.glyphs.field import Gray, fit_into_field, span
 
 DRAWS = 32  # random numbers for each row
 INK = 0.25  # a pixel of a glyph
@@ -57,12 +57,10 @@ def similarity(glyph: Gray, others: Gray) -> float:
     return float((products / np.sqrt(np.maximum(norms, TINY))).max()) if glyph.any() else 1.0
 
 
-def centred(image: Gray, shape: tuple[int, ...]) -> Gray:
+def centred(image: Gray, shape: tuple[int, int]) -> Gray:
     """What is on an image of any size, in its box of a field (rows, cols)."""
-    ys, xs = (np.flatnonzero((image >= INK).any(axis=axis)) for axis in (1, 0))
-    if len(ys) == 0:
-        return np.zeros(shape, np.float32)
-    return fit_into_field(image[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1], *shape[:2])
+    ink = image >= INK
+    return fit_into_field(image[span(ink)], *shape) if ink.any() else np.zeros(shape, np.float32)
 
 
 def upper_on_lower(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
@@ -79,12 +77,12 @@ def left_by_right(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gra
 
 def turned(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
     """A quarter turn, to either side."""
-    return centred(np.ascontiguousarray(np.rot90(glyph, 1 if amounts[0] < 0.5 else -1)), glyph.shape)
+    return centred(np.rot90(glyph, 1 if amounts[0] < 0.5 else -1), glyph.shape)
 
 
 def mirrored(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
     """Left and right exchanged, or above and below."""
-    return centred(np.ascontiguousarray(np.flip(glyph, int(amounts[0] < 0.5))), glyph.shape)
+    return centred(np.flip(glyph, int(amounts[0] < 0.5)), glyph.shape)
 
 
 def beside(glyph: Gray, other: Gray, least: float, most: float, amounts: NDArray[np.float64]) -> Gray:
@@ -115,7 +113,7 @@ def enlarged_part(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gra
         return glyph
     cut = ink[0] + round((1 / 3 + amounts[1] / 3) * len(ink))
     part = part[:cut] if amounts[2] < 0.5 else part[cut:]
-    return centred(np.ascontiguousarray(part if amounts[0] < 0.5 else part.T), glyph.shape)
+    return centred(part if amounts[0] < 0.5 else part.T, glyph.shape)
 
 
 def strokes(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
