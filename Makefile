@@ -38,7 +38,7 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 	@touch $@
 
 repro: install  ## run the stages whose inputs changed, then show the results
-	@python -m stages.preflight
+	@python -m stages.commands.preflight
 	@$(UNLOCK)
 	@dvc repro || { stale=$$($(STALE)); test -z "$$stale" || \
 	  printf 'make: missing, or still of earlier inputs, are the results of\n%s\n' "$$stale" >&2; exit 1; }
@@ -50,7 +50,7 @@ repro: install  ## run the stages whose inputs changed, then show the results
 	  print("Predict: {predicted}\nLabel: {label}\nPicture: metrics/prediction.png".format(**p))'
 
 handwriting: install  ## train a model that knows more hands than MNIST's, as the experiment "handwriting"
-	@python -m stages.preflight
+	@python -m stages.commands.preflight
 	@$(UNLOCK)
 	@# DVC refuses a name that this commit has an experiment of; the others' of this name are to stay.
 	@! dvc exp list --name-only | grep -qx handwriting || dvc exp remove --quiet handwriting
@@ -68,12 +68,12 @@ lint: install  ## check style and types
 	@mypy stages tests
 
 report: install  ## write report.html and report.md: the results beside those of BASE (default: the last commit)
-	@python -m stages.report_page $${BASE:+"$$BASE"}
+	@python -m stages.commands.page $${BASE:+"$$BASE"}
 
 ci: install  ## what continuous integration runs: lint, test, all stages, report, gate; BASE=main compares with it
 	@test -z "$$BASE" || $(COMMIT) "$$BASE^{commit}" >/dev/null || \
 	  { printf 'make: BASE=%s: git knows no such commit here\n' "$$BASE" >&2; exit 1; }
-	@python -m stages.preflight
+	@python -m stages.commands.preflight
 	@env -u BASE -u MAKEFLAGS $(MAKE) --no-print-directory lint test # or each make that a test runs would have this BASE
 	@# What DVC skips, or takes from its cache, somebody may have put there.
 	@dvc repro $(if $(TRUSTED),,--force --no-run-cache)
@@ -84,7 +84,7 @@ ci: install  ## what continuous integration runs: lint, test, all stages, report
 	  dvc params diff --md "$$commit"; dvc metrics diff --md "$$commit"; \
 	  set -- "$$BASE"; \
 	fi; \
-	python -m stages.report_page $(TRUSTED) "$$@" && python -m stages.gate $(TRUSTED) "$$@"
+	python -m stages.commands.page $(TRUSTED) "$$@" && python -m stages.commands.gate $(TRUSTED) "$$@"
 
 verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1, WORKERS=4 and CPU=Haswell run it otherwise
 	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(WORKERS),--workers $(WORKERS)) \

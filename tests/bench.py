@@ -125,8 +125,8 @@ def our_epochs(instruction_set: str) -> None:
     from stages.arrays.npy import Rows, open_array
     from stages.network.architecture import build_network
     from stages.network.parameters import Model
-    from stages.training.loop import Training
-    from stages.training.parameters import Train
+    from stages.train.loop import Training
+    from stages.train.parameters import Train
 
     images, labels = Rows(Path(PREPARED[0])), open_array(Path(PREPARED[1]))
     params = load(PARAMS_FILE)

@@ -36,7 +36,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from stages.running.params import PARAMS_FILE, load
-from stages.training.rows import split_rows
+from stages.train.rows import split_rows
 from tests.project import ROOT
 
 SEED = 1998

@@ -9,8 +9,8 @@ import io
 import sys
 from typing import Any
 
+from stages.cluster.cluster import cluster_from_environment
 from stages.network.runtime import start_tensorflow
-from stages.training.cluster import cluster_from_environment
 
 RECIPE: dict[str, Any] = {
     **{"seed": 1, "epochs": 9, "early_stopping": 1, "batch_size": 16, "learning_rate": 0.1, "schedule": "cosine"},
@@ -23,8 +23,8 @@ def main() -> None:
     start_tensorflow("avx2", "cpu", cluster.join if cluster.size > 1 else None)
     import keras
 
-    from stages.training.loop import Training
-    from stages.training.parameters import Train
+    from stages.train.loop import Training
+    from stages.train.parameters import Train
     from tests import test_networks
     from tests.project import section
 

@@ -23,9 +23,13 @@ def module_of(stage: str) -> str:
 
 
 def imported_files(module: str) -> set[str]:
-    """The project's files that a module imports, itself included, anywhere in its code and transitively."""
+    """The project's files that a module imports, itself included, anywhere in its code and transitively.
+
+    Of a package that runs, such as a stage, what its `__main__` imports.
+    """
     found: set[str] = set()
-    waiting = {module}
+    runs = (ROOT / module.replace(".", "/") / "__main__.py").exists()
+    waiting = {f"{module}.__main__" if runs else module}
     while waiting:
         name = waiting.pop()
         file = ROOT / (name.replace(".", "/") + ".py")
@@ -61,7 +65,8 @@ def params_declared(stage: str) -> set[str]:
 
 def params_in_code(module: str) -> set[str]:
     """The keys that a stage's module takes, of whole sections: `convert(params["train"], Train)`."""
-    text = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+    folder = ROOT / module.replace(".", "/")
+    text = (folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")).read_text()
     sections = re.findall(r'params(?:\([^)]*\))?\["(\w+)"\]', text)
     return {key for key in flatten(load(ROOT / "params.yaml")) if key.partition(".")[0] in sections}
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stages.ingest.class_folders import held_back
+from stages.ingest.parameters import Data
+from stages.ingest.recognition import copy_source
 from stages.running.process import InputError
-from stages.sources.class_folders import held_back
-from stages.sources.parameters import Data
-from stages.sources.recognition import copy_source
 from tests.project import section
 
 ROWS, COLS = 4, 6

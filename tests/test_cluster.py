@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stages.cluster.cluster import ALONE, Cluster, cluster_from_environment
+from stages.cluster.meeting import gone, hello, meet
+from stages.cluster.tf_config import Task, parse
 from stages.running.process import InputError
-from stages.training.cluster import ALONE, Cluster, cluster_from_environment
-from stages.training.meeting import gone, hello, meet
-from stages.training.tf_config import Task, parse
 from tests.cluster import Member, configs, free_addresses, start, train_command
 from tests.project import LONG, ROOT, Project, md5
 from tests.test_interruptions import backups, wait_for
@@ -95,7 +95,7 @@ def test_all_meet_and_leave_their_ports_free() -> None:
 def test_who_does_not_come_is_named_by_those_who_wait(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.training.meeting.FIRST_WORD", 0.5)
+    monkeypatch.setattr("stages.cluster.meeting.FIRST_WORD", 0.5)
     known = tasks(3)
     first, second = all_meet(known, [0, 1], patience=3)
     text = f"the cluster did not come together in 3 s; missing: worker 2 ({known[2].address})"
@@ -236,9 +236,9 @@ def train_that_stops_once_all_have_met(how: signal.Signals) -> list[str]:
     """The command of train, but that the process sends itself a signal before it starts TensorFlow's cluster."""
     lines = [
         "import os",
-        "from stages import train",
+        "from stages.train import __main__ as train",
         "from stages.running import process",
-        "from stages.training import cluster",
+        "from stages.train import cluster",
         "meet = cluster.meet",
         f"cluster.meet = lambda *args: (meet(*args), os.kill(os.getpid(), {int(how)}))",
         "process.run(train.main)",
@@ -309,7 +309,7 @@ def test_any_number_of_processes_trains_any_number_of_shards_alike() -> None:
 
 
 def test_processes_that_do_not_answer_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.training.meeting.ANSWER", 0.5)
+    monkeypatch.setattr("stages.cluster.meeting.ANSWER", 0.5)
     dead, frozen = tasks(2)
     with socket.create_server(frozen.host_and_port):  # the kernel accepts for it
         assert gone([dead, frozen]) == [dead, frozen]

@@ -17,16 +17,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from stages import compare as compare_command
-from stages import gate as gate_command
-from stages import report_page as report_command
-from stages.comparison.changes import find_changes
-from stages.comparison.gating import gate
-from stages.comparison.page import as_page, report
-from stages.comparison.pairs import Comparison, Pairs, compare
-from stages.comparison.results import Results, read_results
-from stages.comparison.revisions import SHALLOW, Revision, find_base, find_revision, uncommitted
-from stages.comparison.showing import draw_galleries, fill_in
+from stages.commands import compare as compare_command
+from stages.commands import gate as gate_command
+from stages.commands import page as report_command
+from stages.commands.comparison.changes import find_changes
+from stages.commands.comparison.gating import gate
+from stages.commands.comparison.page import as_page, report
+from stages.commands.comparison.pairs import Comparison, Pairs, compare
+from stages.commands.comparison.results import Results, read_results
+from stages.commands.comparison.revisions import SHALLOW, Revision, find_base, find_revision, uncommitted
+from stages.commands.comparison.showing import draw_galleries, fill_in
 from stages.running.process import InputError
 from tests.project import Project
 
@@ -223,11 +223,11 @@ def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project) 
     page, same = report(find_revision("HEAD"), "")
     assert "**Nothing changed**" in same and "Mended" not in page
     assert "Is it better" not in same and "What changed" not in same and "---|\n\n" not in same, "an empty table"
-    copy.append("stages/figures/curves.py", "\n# not run\n")
+    copy.append("stages/report/curves.py", "\n# not run\n")
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
     page, stale = report(find_revision(first), "")
     assert "These results are not of the files beside them**: report must run again" in stale
-    assert "Nothing changed" not in stale and "stages/figures/curves.py" in section(stale, "Files changed")
+    assert "Nothing changed" not in stale and "stages/report/curves.py" in section(stale, "Files changed")
     assert "has no metrics/test.json; `dvc repro` makes it" in Page(page).text and "## Environment" in stale
     shutil.rmtree(".git")
     copy.run("git", "init", "-q", ".")
@@ -245,11 +245,11 @@ def test_a_shallow_clone_is_told_what_it_lacks(
 
 
 def test_a_change_of_code_that_no_stage_depends_on_is_named(copy: Project) -> None:
-    copy.append("stages/gate.py", "\n# always open\n")
+    copy.append("stages/commands/gate.py", "\n# always open\n")
     copy.commit("a gate that is always open")
     Path("metrics/helper.py").write_text("x = 1")
     assert find_changes(find_revision("HEAD")).files == ["metrics/helper.py"]
-    assert "stages/gate.py" in find_changes(find_revision("HEAD~1")).files
+    assert "stages/commands/gate.py" in find_changes(find_revision("HEAD~1")).files
 
 
 def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project, written: tuple[str, str]) -> None:

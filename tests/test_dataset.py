@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.dataset.files import open_images
-from stages.dataset.labels import class_names, class_numbers
-from stages.dataset.scaling import largest_pixel, white_level
+from stages.prepare.files import open_images
+from stages.prepare.labels import class_names, class_numbers
+from stages.prepare.scaling import largest_pixel, white_level
 from stages.running.process import InputError
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stages import share
+from stages.commands import share
 from stages.running.params import load, parse
 from stages.running.process import InputError
 from tests import slurm
@@ -65,7 +65,7 @@ def slurm_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def at_slurm(project: Project) -> Project:
     """A project as README's scripts want it."""
     (project.root / ".venv").symlink_to(sys.prefix)
-    (project.root / "train.sbatch").write_text(block("bash", "stages.share"))
+    (project.root / "train.sbatch").write_text(block("bash", "stages.commands.share"))
     (project.root / "sweep.sbatch").write_text(block("bash", "--array"))
     return project
 
@@ -113,8 +113,8 @@ def test_the_manifest_and_rays_process_start_what_exists() -> None:
     pod = parse(block("yaml", "kind: TFJob"), "README.md")["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["name"] == "tensorflow"  # the one to which the operator gives TF_CONFIG
-    assert container["command"] == [".venv/bin/python", "-m", "stages.share"]
+    assert container["command"] == [".venv/bin/python", "-m", "stages.commands.share"]
     assert [mount["name"] for mount in container["volumeMounts"]] == [volume["name"] for volume in pod["volumes"]]
     code = block("python", "TensorflowTrainer")
     compile(code, "README.md", "exec")
-    assert '[".venv/bin/python", "-m", "stages.share", "--force", "--single-item", "train"]' in code
+    assert '[".venv/bin/python", "-m", "stages.commands.share", "--force", "--single-item", "train"]' in code

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.figures import tables
-from stages.figures.confusion import draw_confusion
-from stages.figures.curves import draw_curves
-from stages.figures.gallery import draw_gallery, most_confident
-from stages.figures.recall import draw_recall
-from stages.figures.reliability import draw_reliability
+from stages.report import tables
+from stages.report.confusion import draw_confusion
+from stages.report.curves import draw_curves
+from stages.report.gallery import draw_gallery, most_confident
+from stages.report.recall import draw_recall
+from stages.report.reliability import draw_reliability
 from stages.running.process import InputError
 
 

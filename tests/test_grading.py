@@ -10,8 +10,8 @@ from stages.network.runtime import start_tensorflow
 
 start_tensorflow("avx2", "cpu")
 
-from stages.evaluation import tables  # noqa: E402
-from stages.evaluation.grading import calibration_error, grade, leaked_rows  # noqa: E402
+from stages.evaluate import tables  # noqa: E402
+from stages.evaluate.grading import calibration_error, grade, leaked_rows  # noqa: E402
 from stages.network.inference import loss_and_accuracy  # noqa: E402
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], np.float32)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stages.ingest.parameters import Data
+from stages.ingest.raw import NAMES
+from stages.ingest.recognition import copy_source
 from stages.running.process import InputError
-from stages.sources.parameters import Data
-from stages.sources.raw import NAMES
-from stages.sources.recognition import copy_source
 from tests.project import section
 
 

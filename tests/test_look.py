@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from stages.arrays import npy
-from stages.dataset import contact_sheet, findings
-from stages.dataset.contact_sheet import draw_contact_sheet
-from stages.dataset.findings import row_hashes
-from stages.dataset.look import Look, look_at
-from stages.drawing.tiles import tile
 from stages.glyphs.recognition import centred_glyphs
+from stages.plotting.tiles import tile
+from stages.prepare import contact_sheet, findings
+from stages.prepare.contact_sheet import draw_contact_sheet
+from stages.prepare.findings import row_hashes
+from stages.prepare.look import Look, look_at
 
 Arrays = dict[str, np.ndarray]
 

@@ -75,7 +75,7 @@ def test_data_that_dvc_does_not_see_whole_are_refused_by_the_path(project: Proje
     project.append(".dvcignore", "*.jpg\n")
     project.set_param("data.source", "pets")
     hidden = {"linked": "linked", "__pycache__": "__pycache__", "dog": "dog/.dvc", "dog/2.jpg": "dog/2.jpg"}
-    while (run := project.run("python", "-m", "stages.preflight")).returncode != 0:
+    while (run := project.run("python", "-m", "stages.commands.preflight")).returncode != 0:
         (named,) = re.findall(r"params.yaml: data.source = 'pets': DVC does not watch \S+/pets/(\S+) \(", run.stderr)
         project.succeed("rm", "-r", f"pets/{hidden.pop(named)}")
     assert not hidden

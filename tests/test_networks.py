@@ -14,14 +14,14 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers, regularizers  # noqa: E402
 
+from stages.cluster.cluster import Cluster  # noqa: E402
+from stages.cluster.tf_config import Task  # noqa: E402
 from stages.network.model_file import Card, load_network, save_network  # noqa: E402
-from stages.pictures.prediction import Predictor  # noqa: E402
-from stages.pictures.sample import Sample  # noqa: E402
-from stages.training.cluster import Cluster  # noqa: E402
-from stages.training.loop import Training  # noqa: E402
-from stages.training.parameters import Train  # noqa: E402
-from stages.training.step import ShardedStep  # noqa: E402
-from stages.training.tf_config import Task  # noqa: E402
+from stages.predict_sample.prediction import Predictor  # noqa: E402
+from stages.predict_sample.sample import Sample  # noqa: E402
+from stages.train.loop import Training  # noqa: E402
+from stages.train.parameters import Train  # noqa: E402
+from stages.train.step import ShardedStep  # noqa: E402
 from tests.project import section  # noqa: E402
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.glyphs.field import fit_into_field
-from stages.training.outliers import DRAWS, KINDS, add_outliers
+from stages.train.outliers import DRAWS, KINDS, add_outliers
 from tests.project import copy_project
 
 RNG = np.random.default_rng(0)

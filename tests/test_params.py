@@ -15,8 +15,8 @@ from dvc.utils.serialize import parse_yaml  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.checks.files import package_problems, sample_problems, source_problems
-from stages.checks.params import params_problems, schema
+from stages.commands.checks.files import package_problems, sample_problems, source_problems
+from stages.commands.checks.params import params_problems, schema
 from stages.running.params import flatten, load, parse
 from stages.running.process import InputError
 from tests.project import ROOT, recipe
@@ -82,7 +82,7 @@ def test_contradictory_values_are_a_problem() -> None:
 
 
 def test_the_schema_by_which_editors_check_is_that_of_the_classes() -> None:
-    assert (ROOT / "stages/params.schema.json").read_text() == schema(), "python -m stages.preflight --schema"
+    assert (ROOT / "stages/params.schema.json").read_text() == schema(), "python -m stages.commands.preflight --schema"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_schema_by_which_editors_check_is_that_of_the_classes() -> None:
     [
         ("x" * 300, "no such file or folder"),
         ("s3://bucket/mine", "is an address; must be a file or folder on this machine"),
-        ("stages/sources/idx.py", "is, holds or is part of stages/sources,"),
+        ("stages/ingest/idx.py", "is, holds or is part of stages/ingest,"),
         (str(ROOT / "data/../models/cnn.h5"), "is, holds or is part of models/cnn.h5,"),
         (".", "is, holds or is part of requirements.lock,"),
     ],

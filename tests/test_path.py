@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stages.pictures.path import best_path
-from stages.pictures.pieces import Piece, find_row
+from stages.predict_sample.path import best_path
+from stages.predict_sample.pieces import Piece, find_row
 
 UNSURE_BELOW = 0.4
 WIDE, HIGH = 30, 60

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from stages.pictures.digit import DOUBTFUL, TOO_LONG, Judge
-from stages.pictures.reading import find_pictures
-from stages.pictures.sample import Sample, picture_sample
+from stages.predict_sample.digit import DOUBTFUL, TOO_LONG, Judge
+from stages.predict_sample.reading import find_pictures
+from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError
 
 # Pen strokes on a unit square, x to the right and y down.

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from stages import predict_sample
-from stages.pictures.digit import DOUBTFUL
-from stages.pictures.prediction import describe, in_words
-from stages.pictures.sample import Box, Sample
+from stages.predict_sample import __main__ as predict_sample
+from stages.predict_sample.digit import DOUBTFUL
+from stages.predict_sample.prediction import describe, in_words
+from stages.predict_sample.sample import Box, Sample
 from stages.running.params import parse
 from stages.running.process import InputError
 from tests.project import RECIPE, Project

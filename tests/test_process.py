@@ -123,7 +123,7 @@ def test_an_error_of_the_file_that_is_written_beside_names_the_output(tmp_path: 
 
 
 def test_training_does_not_begin_where_it_could_not_write(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stages import train
+    from stages.train import __main__ as train
 
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     monkeypatch.setattr(sys, "argv", [*train_command()[2:], "--resume", str(small_disk / "new/resume")])
@@ -193,6 +193,6 @@ def test_a_stage_without_its_input_ends_in_one_line_and_writes_nothing(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(sys, "argv", [f"{stage}.py", *stages()[stage]["cmd"].split()[4:]])
     with pytest.raises(SystemExit) as ended:
-        process.run(importlib.import_module(module_of(stage)).main)
+        process.run(importlib.import_module(f"{module_of(stage)}.__main__").main)
     assert ended.value.code == f"{stage}: {missing}: no such file or directory"
     assert list(tmp_path.iterdir()) == []

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
-from stages import prepare
 from stages.arrays.class_names import natural_order
-from stages.dataset.parameters import Prepare
+from stages.ingest.parameters import Data
+from stages.ingest.recognition import copy_source
+from stages.prepare import __main__ as prepare
+from stages.prepare.parameters import Prepare
 from stages.running.process import InputError
-from stages.sources.parameters import Data
-from stages.sources.recognition import copy_source
 from tests.project import section
 
 NAMES = ["a", "b10", "b2", "Äpfel, grün", "10", "9", "x y", "$c$"]
@@ -111,7 +111,7 @@ def run(source: Path, folder: Path, **changed: Any) -> None:
         patch("stages.arrays.npy.CHUNK_BYTES", 1_000),  # a few rows at a time
         patch.object(sys, "argv", words),
         patch("stages.running.params.read_params", lambda: {"prepare": to_builtins(section(Prepare, **changed))}),
-        patch("stages.dataset.contact_sheet.draw_contact_sheet"),
+        patch("stages.prepare.contact_sheet.draw_contact_sheet"),
     ):
         prepare.main()
 

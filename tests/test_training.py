@@ -24,12 +24,12 @@ from stages.network.inference import forward_function, predict_probabilities  # 
 from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.network.parameters import Model  # noqa: E402
 from stages.network.runtime import within_memory  # noqa: E402
-from stages.training.augmentation import augment  # noqa: E402
-from stages.training.confidence import OTHER_HANDS, measure_confidence  # noqa: E402
-from stages.training.loop import Training  # noqa: E402
-from stages.training.parameters import Train  # noqa: E402
-from stages.training.resume import Backup, fingerprint  # noqa: E402
-from stages.training.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
+from stages.train.augmentation import augment  # noqa: E402
+from stages.train.confidence import OTHER_HANDS, measure_confidence  # noqa: E402
+from stages.train.loop import Training  # noqa: E402
+from stages.train.parameters import Train  # noqa: E402
+from stages.train.resume import Backup, fingerprint  # noqa: E402
+from stages.train.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((50, 12, 12, 1), np.float32)
@@ -166,7 +166,7 @@ def test_each_image_of_each_epoch_has_random_changes_of_its_own(
         drawn.extend(amounts.flatten())
         return images
 
-    monkeypatch.setattr("stages.training.loop.augment", augment)
+    monkeypatch.setattr("stages.train.loop.augment", augment)
     for epoch in (1, 2):
         training.run_epoch(epoch)
     assert len(set(drawn)) == len(drawn) == 2 * 40 * 6 and -1 <= min(drawn) < -0.9 and 0.9 < max(drawn) <= 1
@@ -265,7 +265,7 @@ def test_two_of_a_hundred_right_answers_are_below_the_warning(monkeypatch: pytes
         seen.append(augment(images, amounts, most))
         return seen[-1]
 
-    monkeypatch.setattr("stages.training.confidence.augment", watched)
+    monkeypatch.setattr("stages.train.confidence.augment", watched)
     model = network(conv_dropout=0.0)
     rows = np.repeat(np.arange(50), 5)  # more than one batch
     measured = measure_confidence(model, IMAGES, LABELS, rows, are_glyphs=False)
@@ -284,15 +284,15 @@ def test_of_glyphs_of_no_class_some_are_taken_for_one(monkeypatch: pytest.Monkey
         assert share == 1
         return np.stack([np.full(images.shape[1:], row % 2, np.float32) for row in range(len(images))]), labels / 3
 
-    monkeypatch.setattr("stages.training.confidence.add_outliers", add)
+    monkeypatch.setattr("stages.train.confidence.add_outliers", add)
     model = network(conv_dropout=0.0)
-    monkeypatch.setattr("stages.training.confidence.forward_function", lambda _: None)
+    monkeypatch.setattr("stages.train.confidence.forward_function", lambda _: None)
 
     def predict(_: None, images: Any) -> Any:
         first = 0.4 + 0.6 * images.mean(axis=(1, 2, 3))
         return np.stack([first, 1 - first, 0 * first], axis=1)
 
-    monkeypatch.setattr("stages.training.confidence.predict_probabilities", predict)
+    monkeypatch.setattr("stages.train.confidence.predict_probabilities", predict)
     measured = measure_confidence(model, IMAGES, LABELS, np.arange(50), are_glyphs=True)
     assert measured["false_positive_rate"] == 0.5
 

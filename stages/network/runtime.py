@@ -38,7 +38,7 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
         import tensorflow as tf
 
         # More threads inside an op split its sums elsewhere, so the weights would depend on the number of cores.
-        # Parallelism comes from `stages.training.step`: ops of independent shards, side by side.
+        # Parallelism comes from `stages.train.step`: ops of independent shards, side by side.
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.experimental.enable_op_determinism()
         gpus = tf.config.list_physical_devices("GPU")

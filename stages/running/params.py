@@ -41,7 +41,7 @@ def read_params(check_files: bool = False) -> dict[str, Any]:
     """
     sys.stdout.flush()
     options = [] if check_files else ["--no-files"]
-    if subprocess.run([sys.executable, "-m", "stages.preflight", *options]).returncode != 0:
+    if subprocess.run([sys.executable, "-m", "stages.commands.preflight", *options]).returncode != 0:
         sys.exit(1)
     return load(in_project(PARAMS_FILE))
 

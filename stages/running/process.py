@@ -46,7 +46,9 @@ def run(main: Callable[[], None]) -> None:
 
     Bugs keep their traceback.
     """
-    name = Path(sys.argv[0]).stem
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.stem == "__main__" else program.stem  # of the stage
+    sys.argv[0] = name  # for argparse
     # Either may have been closed before the start.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115

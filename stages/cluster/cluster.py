@@ -1,0 +1,231 @@
+"""The processes that train one network together, as TF_CONFIG names them; a process of its own is a cluster of one.
+
+The parts of the work are numbered and shared out in blocks, and what comes of them is put back in the order of the
+parts: the result does not depend on the number of processes.
+"""
+
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from stages.cluster.meeting import gone, meet
+from stages.cluster.tf_config import Task, parse
+from stages.network.runtime import startup_noise_held_back
+from stages.running.process import InputError, reason
+
+PATIENCE = 600.0  # seconds to wait for the others
+PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
+REGISTERED = 30  # seconds that TensorFlow may take, once all have met, for what takes half a second
+LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
+GROUP = 1998  # no key of TensorFlow's own, which count from 1
+
+
+class Cluster:
+    """Some processes in the order of their ranks, the chief first, and which of them this one is."""
+
+    def __init__(self, tasks: Sequence[Task] = (), rank: int = 0, patience: float = PATIENCE) -> None:
+        """Know the others; `join` is what meets them.
+
+        Args:
+            tasks: all processes, or none for a process of its own.
+            patience: seconds to wait for the others.
+        """
+        self.tasks, self.rank, self.patience = tasks, rank, patience
+        self.size = max(1, len(tasks))
+        self._keys = itertools.count(1)
+        self._order = list(range(self.size))
+        self._strategy: Any = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that shows progress, keeps the backup and writes the outputs."""
+        return self.rank == 0
+
+    def join(self) -> None:
+        """Wait for the others and start TensorFlow's devices, before it computes anything.
+
+        Raises:
+            InputError: see `meet`.
+        """
+        import tensorflow as tf
+
+        for name in PROXIES:  # it is not for the cluster's own addresses, and gRPC would wait for it in vain
+            os.environ.pop(name, None)
+        meet(self.tasks, self.rank, self.patience)
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        self._start_tensorflow()
+        signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
+        # It gathers in the order of the tasks' names, in which 10 comes before 2.
+        ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
+        self._order = sorted(self._order, key=lambda place: ranks[place])
+        if not self.leads:  # nothing else would tell this process from one that hangs
+            print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
+
+    def _start_tensorflow(self) -> None:
+        """Make TensorFlow's strategy for what comes with it: the server, the collectives, the watch over the peers."""
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+
+        first, task = self.tasks[0], self.tasks[self.rank]
+        jobs: dict[str, list[str]] = {}
+        for each in self.tasks:
+            jobs.setdefault(each.kind, []).append(each.address)
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
+        )
+        # As the strategy would, but for the limit: it waits for an hour for one that has gone since all met.
+        context.context().configure_coordination_service(
+            "standalone", f"/job:{first.kind}/replica:0/task:0", cluster_register_timeout_in_ms=REGISTERED * 1000
+        )
+        service = context.context().coordination_service
+        service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
+        for kind, addresses in jobs.items():
+            service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
+        with startup_noise_held_back():
+            self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+
+    def share(self, count: int) -> slice:
+        """Which of `count` parts of some work are this process's."""
+        return self._shares(count)[self.rank]
+
+    def _shares(self, count: int) -> list[slice]:
+        """Consecutive blocks, whose sizes differ by one at most, the longer ones first; for some there may be none."""
+        from stages.network.inference import shard_slices  # not before TensorFlow is set up
+
+        blocks = shard_slices(count, self.size)
+        return blocks + [slice(count, count)] * (self.size - len(blocks))
+
+    def gather(self, values: Any) -> Any:
+        """Put together the processes' tensors (n, ...), of equal shapes, along their first axis, by rank."""
+        if self.size == 1:
+            return values
+        import tensorflow as tf
+
+        with tf.device("CPU:0"):
+            gathered = tf.raw_ops.CollectiveGatherV2(
+                input=values, group_size=self.size, group_key=GROUP, instance_key=next(self._keys), ordering_token=[]
+            )
+            by_name = tf.reshape(gathered, (self.size, *values.shape))
+            return tf.reshape(tf.gather(by_name, self._order), (-1, *values.shape[1:]))
+
+    def gather_parts(self, own: Any, count: int) -> Any:
+        """Put together what came of `count` parts, in their order.
+
+        Args:
+            own: of `share(count)`, a tensor (its length, ...), also where that is 0.
+
+        Returns:
+            A tensor (count, ...), the same in every process.
+        """
+        if self.size == 1:
+            return own
+        import tensorflow as tf
+
+        sizes = [share.stop - share.start for share in self._shares(count)]
+        missing = sizes[0] - sizes[self.rank]  # all must send as much
+        padded = tf.pad(own, [(0, missing), *[(0, 0)] * (len(own.shape) - 1)])
+        places = [rank * sizes[0] + part for rank, size in enumerate(sizes) for part in range(size)]
+        return tf.gather(self.gather(padded), places)
+
+    def from_first(self, content: bytes) -> bytes:
+        """What the process of rank 0 has; the others' `content` is not looked at."""
+        if self.size == 1:
+            return content
+        import numpy as np
+        import tensorflow as tf
+
+        length = int(self.gather(tf.constant([len(content)], tf.int64))[0])
+        if length == 0:
+            return b""
+        own = (content if self.leads else b"").ljust(-(-length // 4) * 4, b"\0")  # bytes are no type that it takes
+        return self.gather(tf.constant(np.frombuffer(own, np.int32)[None]))[0].numpy().tobytes()[:length]
+
+    def agree(self, digests: Mapping[str, str]) -> None:
+        """Compare what all must have alike.
+
+        Args:
+            digests: SHA-256, in hexadecimal digits, by what they are of; the same keys everywhere.
+
+        Raises:
+            InputError: some differ, named by process and by key.
+        """
+        if self.size == 1:
+            return
+        import numpy as np
+        import tensorflow as tf
+
+        own = np.frombuffer(bytes.fromhex("".join(digests.values())), np.int32)
+        everyones = self.gather(tf.constant(own[None])).numpy().reshape(self.size, len(digests), -1)
+        differing = (everyones != everyones[0]).any(axis=2)
+        found = [
+            f"{task} has other {', '.join(itertools.compress(digests, differs))}"
+            for task, differs in zip(self.tasks, differing, strict=True)
+            if differs.any()
+        ]
+        if found:
+            raise InputError(f"{'; '.join(found)} than {self.tasks[0]}; must be the same")
+
+    def finish(self) -> None:
+        """Wait for all to come here, so that none ends well before the outputs are there."""
+        import tensorflow as tf
+
+        self.gather(tf.constant([self.rank]))
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Turn TensorFlow's errors in the block into one line where a process of the cluster has gone.
+
+        Raises:
+            InputError: it names who ended, or hangs.
+        """
+        if self.size == 1:
+            yield
+            return
+        try:
+            yield
+        except InputError:
+            raise  # perhaps that TensorFlow cannot be loaded here
+        except Exception as error:
+            import tensorflow as tf  # not before: it may be started in the block
+
+            if not isinstance(error, tf.errors.OpError):
+                raise
+            lost = gone([task for rank, task in enumerate(self.tasks) if rank != self.rank])
+            time.sleep(LINGER)
+            if lost:
+                names = ", ".join(map(str, lost))
+                raise InputError(
+                    f"{names}: ended or hangs; start all again, and training goes on from its last finished epoch"
+                ) from error
+            if "aborted by" in str(error):  # not an error of ours, but those that caused it are back
+                raise InputError(f"the connection within the cluster was lost: {reason(error)}") from error
+            raise
+
+
+ALONE = Cluster()
+
+
+def cluster_from_environment(shards: int, patience: float = PATIENCE) -> Cluster:
+    """Take TF_CONFIG out of the environment, before TensorFlow is imported.
+
+    Returns:
+        The cluster that it names, or that of this process alone.
+
+    Raises:
+        InputError: it is wrong, or names more processes than there are shards to share out.
+    """
+    text = os.environ.pop("TF_CONFIG", "")
+    if not text.strip():
+        return ALONE
+    tasks, rank = parse(text)
+    if len(tasks) > shards:
+        raise InputError(
+            f"TF_CONFIG: has {len(tasks)} processes; must be at most train.shards of params.yaml = {shards}, "
+            "which are what they share out"
+        )
+    return Cluster(tasks, rank, patience) if len(tasks) > 1 else ALONE

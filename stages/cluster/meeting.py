@@ -1,0 +1,159 @@
+"""How the processes of a cluster come together before TensorFlow starts, and how one is found that has gone.
+
+TensorFlow waits for its peers in silence, for an hour, and lets no other code of the process run: so they meet first.
+"""
+
+import contextlib
+import errno
+import json
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from stages.cluster.tf_config import Task
+from stages.running.process import InputError, reason
+
+FIRST_WORD, OFTEN = 3.0, 30.0  # seconds after which it is said who is waited for, and then again
+ANSWER = 5.0  # seconds for a living process to answer
+LINE = 2**20  # bytes: more than any message of ours
+# What a client of gRPC says first (RFC 9113, 3.4), with no settings of its own: the server answers with its settings.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+
+
+def meet(tasks: Sequence[Task], rank: int, patience: float) -> None:
+    """Wait until all `tasks` are there; the first one counts them. Their ports are free for TensorFlow again then.
+
+    Args:
+        rank: which of them this process is.
+        patience: seconds until it gives up.
+
+    Raises:
+        InputError: the own port is taken; not all came; the first one has gone, or knows another cluster.
+    """
+    waiting = _Waiting(patience)
+    with _listening(tasks[rank]) as listener:
+        if rank == 0:
+            _count(tasks, listener, waiting)
+        else:
+            _report(tasks, rank, waiting)
+
+
+class _Waiting:
+    """How long this process waits for others, and when it says so on stderr, as each of them may."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience, self._start, self._due = patience, time.monotonic(), time.monotonic() + FIRST_WORD
+
+    def wait_for(self, tasks: Sequence[Task]) -> None:
+        """To be called again and again; raises InputError when patience is at its end."""
+        missing, now = ", ".join(map(str, tasks)), time.monotonic()
+        if now > self._start + self.patience:
+            raise InputError(f"the cluster did not come together in {self.patience:g} s; missing: {missing}")
+        if now > self._due:
+            self._due = now + OFTEN
+            print(f"cluster: waiting for {missing}", file=sys.stderr, flush=True)
+
+
+def _listening(task: Task) -> socket.socket:
+    port = task.host_and_port[1]
+    try:
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+        return socket.create_server(("", port), backlog=1024)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        raise InputError(
+            f"TF_CONFIG: {task}: {'another process has this port' if taken else reason(error)}; must be free"
+        ) from error
+
+
+def hello(tasks: Sequence[Task], rank: int) -> bytes:
+    """What a process says to the first one: who it is, and who it takes all to be."""
+    return json.dumps([rank, [str(task) for task in tasks]]).encode() + b"\n"
+
+
+def _count(tasks: Sequence[Task], listener: socket.socket, waiting: _Waiting) -> None:
+    """Wait for each other task's word that it is there, and tell all how it ends: empty if well."""
+    hellos = {hello(tasks, rank): rank for rank in range(1, len(tasks))}
+    there: dict[int, socket.socket] = {}
+
+    def hear(connection: socket.socket) -> None:
+        """Take the line of one that has come, in a thread of its own: a stranger's may never end."""
+        connection.settimeout(ANSWER)
+        with contextlib.suppress(OSError):
+            rank = hellos.get(connection.makefile("rb").readline(LINE))
+            if rank is None:
+                _tell(connection, f"TF_CONFIG: {tasks[0]} has another list of processes; must be the same")
+            elif rank in there and not _has_ended(there[rank]):
+                _tell(connection, f"TF_CONFIG: {tasks[rank]}: another process has come as this one")
+            else:
+                there[rank] = connection
+
+    listener.settimeout(0.2)
+    try:
+        while missing := [tasks[rank] for rank in hellos.values() if rank not in there or _has_ended(there[rank])]:
+            waiting.wait_for(missing)
+            with contextlib.suppress(TimeoutError):
+                threading.Thread(target=hear, args=[listener.accept()[0]], daemon=True).start()
+    except InputError as error:
+        for connection in list(there.values()):
+            _tell(connection, str(error))
+        raise
+    for connection in list(there.values()):
+        _tell(connection, "")
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])  # who is there says no more
+
+
+def _tell(connection: socket.socket, end: str) -> None:
+    with contextlib.suppress(OSError), connection:  # it has ended
+        connection.sendall(json.dumps(end).encode() + b"\n")
+
+
+def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
+    """Say to the first task who one is, as soon as it listens, and wait for its word."""
+    first, said = tasks[0], b""
+    with _connected(first, waiting) as connection, contextlib.suppress(OSError):
+        connection.settimeout(waiting.patience + OFTEN)
+        connection.sendall(hello(tasks, rank))
+        said = connection.makefile("rb").readline(LINE)
+    if not said:
+        raise InputError(f"{first} has ended, or did not get the others together in time")
+    try:
+        end = str(json.loads(said))
+    except ValueError as error:
+        raise InputError(f"TF_CONFIG: {first}: what listens there is not this training") from error
+    if end:
+        raise InputError(end)
+
+
+def _connected(task: Task, waiting: _Waiting) -> socket.socket:
+    while True:
+        with contextlib.suppress(OSError):  # not started yet; in Kubernetes its name may not be known yet either
+            return socket.create_connection(task.host_and_port, timeout=ANSWER)
+        waiting.wait_for([task])
+        time.sleep(0.2)
+
+
+def gone(tasks: Sequence[Task]) -> list[Task]:
+    """Those whose TensorFlow server does not answer: they have ended, are frozen, or cannot be reached."""
+    if not tasks:
+        return []
+    with ThreadPoolExecutor(min(len(tasks), 64)) as threads:
+        answers = list(threads.map(_answers, tasks))
+    return [task for task, answer in zip(tasks, answers, strict=True) if not answer]
+
+
+def _answers(task: Task) -> bool:
+    try:
+        with socket.create_connection(task.host_and_port, timeout=ANSWER) as connection:
+            connection.sendall(PREFACE)
+            return connection.recv(4)[3:] == b"\x04"  # a frame of settings; one that waits in `meet` answers otherwise
+    except OSError:
+        return False

@@ -1,0 +1,126 @@
+"""What differs between a commit and the working tree, and between the results there and the files beside them."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.commands.comparison.results import LOCK, read_lock, recorded_outputs
+from stages.commands.comparison.revisions import WORKSPACE, Revision, changed_files
+from stages.running.params import PARAMS_FILE, flatten, parse
+from stages.running.process import InputError
+
+PACKAGES = "requirements.lock"
+MISSING = "-"  # what one of the two does not have
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something named whose value was one thing and is another."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class StageChange:
+    """What changed of a stage: what it depends on, by path or parameter, and the outputs whose bytes differ."""
+
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that changed: parameters, packages, stages by their dvc.lock, and files that are not results."""
+
+    params: list[Change] = field(default_factory=list)
+    packages: list[Change] = field(default_factory=list)
+    stages: list[StageChange] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+def find_changes(base: Revision) -> Changes:
+    """Find what differs between a commit and the working tree.
+
+    Raises:
+        InputError: params.yaml or dvc.lock of one of them cannot be read.
+    """
+    now = Revision(WORKSPACE)
+    results = {LOCK, *recorded_outputs(base), *recorded_outputs(now)}
+    return Changes(
+        _differing(_read_params(base), _read_params(now)),
+        _differing(read_packages(base), read_packages(now)),
+        _changed_stages(read_lock(base), read_lock(now)),
+        [path for path in changed_files(base) if path not in results],
+    )
+
+
+def read_packages(revision: Revision) -> dict[str, str]:
+    """The versions of the packages that a revision locks, by name."""
+    content = revision.read(PACKAGES) or b""
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", content.decode(errors="replace"), re.MULTILINE))
+
+
+def stale_stages() -> list[str]:
+    """The stages whose results in the working tree are not, or may not be, of the files and parameters beside them.
+
+    What DVC keeps and is not there says nothing: a clone without data has results, too.
+
+    Raises:
+        InputError: DVC cannot tell.
+    """
+    status = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], text=True, capture_output=True)
+    if status.returncode != 0:
+        raise InputError(f"dvc status: {' '.join(status.stderr.split())}")
+    return [stage for stage, changes in json.loads(status.stdout).items() if any(map(_matters, changes))]
+
+
+def _matters(change: str | dict[str, dict[str, Any]]) -> bool:
+    """Whether an entry of `dvc status` is more than that files are not there which git does not keep."""
+    if isinstance(change, str):  # "changed command"
+        return True
+    paths = [entry for part in change.values() for entry in part.items()]
+    return any(how not in ("deleted", "not in cache") or path.startswith("metrics/") for path, how in paths)
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The keys, sorted, whose values differ or that only one of the two has."""
+    keys = sorted(before.keys() | after.keys())
+    changes = [Change(key, before.get(key, MISSING), after.get(key, MISSING)) for key in keys]
+    return [change for change in changes if change.before != change.after]
+
+
+def _read_params(revision: Revision) -> dict[str, Any]:
+    """The parameters of a revision by dotted key; none if it has no params.yaml."""
+    content = revision.read(str(PARAMS_FILE))
+    return flatten(parse(content.decode(errors="replace"), f"{revision}: {PARAMS_FILE}")) if content else {}
+
+
+def _changed_stages(before: dict[str, Any], after: dict[str, Any]) -> list[StageChange]:
+    """The stages of two dvc.lock whose inputs or outputs differ, in the order of the later one."""
+    stages = []
+    for name in after | before:
+        inputs, outputs = (
+            [change.name for change in _differing(part(before.get(name, {})), part(after.get(name, {})))]
+            for part in (_inputs, _outputs)
+        )
+        if inputs or outputs:
+            stages.append(StageChange(name, inputs, outputs))
+    return stages
+
+
+def _inputs(stage: Mapping[str, Any]) -> dict[str, Any]:
+    inputs = {dep["path"]: dep.get("md5") for dep in stage.get("deps", [])} | {"its command": stage.get("cmd")}
+    for name, value in stage.get("params", {}).get(str(PARAMS_FILE), {}).items():  # a section, or a dotted key
+        inputs |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return inputs
+
+
+def _outputs(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {out["path"]: out.get("md5") for out in stage.get("outs", [])}

@@ -1,0 +1,168 @@
+"""The report of the working tree, beside another revision: all that a reviewer decides from."""
+
+import base64
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from stages.commands.comparison.changes import MISSING, Changes, find_changes, read_packages, stale_stages
+from stages.commands.comparison.pairs import Comparison, compare
+from stages.commands.comparison.results import METRICS, read_results
+from stages.commands.comparison.revisions import WORKSPACE, Revision, head, uncommitted
+from stages.commands.comparison.showing import draw_galleries, fill_in
+from stages.report.tables import CLASSES as CLASS_COLUMNS
+from stages.report.tables import parse_table
+from stages.running.params import flatten
+from stages.running.process import InputError
+
+TRAINING, DATA, CLASSES = "metrics/train.json", "metrics/data.json", "metrics/classes.csv"
+CLASS_COUNTS = ("train.classes.", "test.classes.")  # how the names of counts begin of which there may be thousands
+VALIDATION_ROWS = {  # inputs of train that tell which rows validate
+    *("data/prepared/x_train.npy", "data/prepared/y_train.npy"),
+    *("train.validation_split", "train.validation_rows"),
+}
+MOST_ROWS = 60  # of a table
+PICTURES = {  # in the order of the page
+    "metrics/curves.png": "Training",
+    "metrics/confusion.png": "What is taken for what",
+    "metrics/recall.png": "Recall by class",
+    "metrics/reliability.png": "Reliability",
+    "metrics/errors.png": "The most confident mistakes",
+    "metrics/data.png": "The data",
+    "metrics/prediction.png": "One prediction",
+}
+
+Numbers = dict[str, float]
+
+
+class Row(NamedTuple):
+    """A number of both revisions in words, with what it has become more or less."""
+
+    name: str
+    before: str
+    after: str
+    difference: str
+
+
+def report(base: Revision | None, missing: str, trusted_cache: bool = False) -> tuple[str, str]:
+    """Report the results of the working tree.
+
+    Args:
+        base: the revision to compare with, or None.
+        missing: why there is none.
+        trusted_cache: whether not all stages were computed for this.
+
+    Returns:
+        A page of HTML with its pictures, and the same without these as Markdown.
+
+    Raises:
+        InputError: what changed cannot be told.
+    """
+    values = _collect(base, missing) | {"trusted_cache": trusted_cache}
+    without_pictures = values | {"pictures": {}, "galleries": {}, "no_galleries": ""}
+    return as_page(fill_in("report.md.j2", **values)), fill_in("report.md.j2", **without_pictures)
+
+
+def as_page(markdown: str) -> str:
+    """A page of HTML that loads nothing from elsewhere, of Markdown that `fill_in` wrote: HTML in it is let through."""
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
+    return fill_in("page.html.j2", body=Markup(body))
+
+
+def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
+    """What the template shows."""
+    now, stale = Revision(WORKSPACE), stale_stages()
+    changes = find_changes(base) if base else Changes()
+    comparison, no_comparison = _compare(base, now)
+    changed = bool(stale or no_comparison or any(vars(changes).values()))
+    galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
+    same_rows = not any(stage.name == "train" and VALIDATION_ROWS & {*stage.inputs} for stage in changes.stages)
+    counts = [
+        row
+        for row in _rows(_numbers(base, DATA), _numbers(now, DATA))
+        if not row.name.startswith(CLASS_COUNTS) or (base and row.before != row.after)
+    ]
+    return {
+        "head": head(),
+        "uncommitted": uncommitted("."),
+        "base": base,
+        "missing": missing,
+        "stale": stale,
+        "changed": changed,
+        "changes": changes,
+        "comparison": comparison,
+        "no_comparison": no_comparison,
+        "galleries": galleries,
+        "no_galleries": no_galleries,
+        "metrics": {
+            "Test set": _rows(_numbers(base, METRICS), _numbers(now, METRICS), comparison is not None),
+            "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
+        },
+        "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
+        "pictures": {title: _inline(Path(path)) for path, title in PICTURES.items() if Path(path).is_file()},
+        "counts": counts[:MOST_ROWS],
+        "packages": read_packages(now),
+    }
+
+
+def _compare(base: Revision | None, now: Revision) -> tuple[Comparison | None, str]:
+    """The comparison of both, or why there is none."""
+    if base is None:
+        return None, ""
+    try:
+        return compare(read_results(base), read_results(now)), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def _galleries(comparison: Comparison) -> tuple[dict[str, Markup], str]:
+    """The pictures of what was mended and what broke, by their titles, or why there are none."""
+    shown = {"mended": comparison.mended, "broken": comparison.broken}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            draw_galleries(Path(folder), comparison)
+        except InputError as error:
+            return {}, str(error)
+        return {kind.capitalize(): _inline(Path(folder, f"{kind}.png")) for kind in shown if shown[kind]}, ""
+
+
+def _inline(path: Path) -> Markup:
+    return Markup("data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
+
+
+def _numbers(revision: Revision | None, path: str) -> Numbers:
+    """The numbers of a JSON file, named by the way to them; none if there is no such file."""
+    values = flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _recalls(base: Revision, now: Revision) -> list[Row]:
+    """The recall of each class that both revisions know, those that changed most first."""
+    before, after = (
+        {row["class"]: row["recall"] for row in parse_table(revision.read(CLASSES) or b"", CLASSES, CLASS_COLUMNS)}
+        for revision in (base, now)
+    )
+    known = [name for name in after if after[name] is not None and before.get(name) is not None]
+    known.sort(key=lambda name: -abs(after[name] - before[name]))
+    return _rows({name: before[name] for name in known}, {name: after[name] for name in known})
+
+
+def _rows(before: Numbers, after: Numbers, comparable: bool = True) -> list[Row]:
+    """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
+    rows = []
+    for name in after | before:
+        known = comparable and name in before and name in after
+        rise = after[name] - before[name] if known else 0
+        difference = _in_words(rise, "+") if rise else ""
+        rows.append(Row(name, _in_words(before.get(name)), _in_words(after.get(name)), difference))
+    return rows
+
+
+def _in_words(number: float | None, sign: str = "") -> str:
+    if number is None:
+        return MISSING
+    return f"{number:{sign}.4f}" if isinstance(number, float) else f"{number:{sign},}"

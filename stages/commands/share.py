@@ -1,0 +1,45 @@
+"""One of the processes that share a training: the first of TF_CONFIG runs the pipeline, the others train with it.
+
+    python -m stages.commands.share [arguments of dvc repro]
+
+Every machine starts the same command, whatever its rank. It starts other programs only, so no result depends on it and
+no stage declares it.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from stages.cluster.tf_config import parse
+from stages.running import process
+from stages.running.params import load
+from stages.running.process import InputError
+
+
+def command(rank: int, repro: list[str]) -> list[str]:
+    """What the process of a rank runs: `dvc repro` with the arguments `repro`, or train's command in dvc.yaml."""
+    if rank == 0:
+        return ["-m", "dvc", "repro", *repro]
+    words = shlex.split(load(Path("dvc.yaml"))["stages"]["train"]["cmd"])
+    return words[words.index("python") + 1 :]
+
+
+def main() -> None:
+    """Become the program that TF_CONFIG has for this process."""
+    parser = argparse.ArgumentParser(
+        description="Train with the other processes of TF_CONFIG; its first one runs `dvc repro` with the arguments."
+    )
+    _, repro = parser.parse_known_args()
+    if not os.environ.get("TF_CONFIG", "").strip():
+        raise InputError("TF_CONFIG: not set; must name the processes that train together, and this one")
+    _, rank = parse(os.environ["TF_CONFIG"])
+    # DVC runs the `python` that it finds first: it must be this one, also where no environment is activated.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *command(rank, repro)])
+
+
+if __name__ == "__main__":
+    process.run(main)

@@ -1,1 +1,0 @@
-"""What prepare does with a raw data set: the checks, and the way to what a network takes."""

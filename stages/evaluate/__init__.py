@@ -1,0 +1,1 @@
+"""Stage 4: grade the network on the test set."""

@@ -1,1 +1,0 @@
-"""How evaluate grades the network."""

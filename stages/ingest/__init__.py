@@ -1,0 +1,1 @@
+"""Stage 1: copy data of any kind into raw arrays."""

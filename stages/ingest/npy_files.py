@@ -1,0 +1,64 @@
+"""Data sources that hold the four arrays as .npy: an .npz archive, or a folder. They are copied as they are."""
+
+import errno
+import shutil
+import zipfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.ingest.raw import NAMES, check_arrays, replacing_raw, summary
+from stages.running.outputs import replacing
+from stages.running.process import InputError, reason
+
+HOLDS = f"must hold {', '.join(NAMES)} as .npy"
+
+
+def copy_arrays(source: Path, raw: Path) -> str:
+    """Copy the arrays of `source`, an archive or a folder, to `raw`: all four or none.
+
+    Returns:
+        What it was taken for, in a line.
+
+    Raises:
+        InputError: one of the four is missing, or is no array, or the archive is damaged, or as `check_arrays`.
+    """
+    try:
+        opened = nullcontext() if source.is_dir() else zipfile.ZipFile(source)
+        with opened as archive, replacing_raw(raw) as partials:
+            arrays = {}
+            for name in NAMES:
+                entry = source / f"{name}.npy"
+                if not (entry.name in archive.namelist() if archive else entry.is_file()):
+                    raise InputError(f"{entry}: no such file; a data source {HOLDS}")
+                content = archive.open(entry.name) if archive else entry.open("rb")
+                with content, replacing(partials[name]) as partial:
+                    with partial.open("wb") as output:
+                        shutil.copyfileobj(content, output)
+                    arrays[str(entry)] = _open(partial, str(entry))
+            check_arrays(arrays)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # a damaged archive raises whatever its parser stumbles over
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of our files, not of its content
+            raise
+        raise InputError(f"{source}: damaged archive ({reason(error)}); {HOLDS}") from error
+    what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"
+    train, _, test, _ = arrays.values()
+    return summary(what, train.shape, test.shape)
+
+
+def _open(path: Path, name: str) -> NDArray[Any]:
+    """Map an .npy file into memory, which `name` is the original of.
+
+    Raises:
+        InputError: it is none, or one of pickled objects.
+    """
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # a damaged header raises whatever its parser stumbles over
+        hint = "; text must be saved as array.astype(str)" if "object" in str(error) else ""
+        raise InputError(f"{name}: not a readable .npy array of numbers or text: {reason(error)}{hint}") from error

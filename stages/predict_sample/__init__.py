@@ -1,0 +1,1 @@
+"""Stage 5, and by hand: find the digits in a picture, and have the network read them."""

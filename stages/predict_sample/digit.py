@@ -1,0 +1,104 @@
+"""The digits in a gray picture, each fitted into the field that a network was trained on.
+
+What a camera or a paint program adds is taken away by `ink`; a stroke is bilevel, then anti-aliased, as MNIST's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from stages.glyphs.field import Gray, box_side, fit_into_field, resize, span
+from stages.predict_sample.ink import DARKEST, EIGHT, dividing_level, find_ink, has_dark_ink, without_lines
+from stages.predict_sample.path import best_path
+from stages.predict_sample.pieces import Piece, find_row
+
+THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
+OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
+
+FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that has pixels above it
+LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # threshold below which nothing was written, or hardly (a pencil has 0.15)
+NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
+
+LONGEST = 20  # row: more digits are no number that a person photographs, and take long
+
+DOUBTFUL = "this may not be a digit"
+TOO_LONG = f"of more than {LONGEST} digits only the first are read"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A network as far as it decides between ways to read.
+
+    sureness: how sure it is of each of some fields (n, rows, cols), in [0, 1].
+    unsure_below, false_positive_rate: see `best_path`.
+    """
+
+    sureness: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    unsure_below: float
+    false_positive_rate: float
+
+
+@dataclass(frozen=True)
+class Digits:
+    """What was found: digits from the left, what the network sees of each, (n, rows, cols), and what is not read."""
+
+    pieces: list[Piece]
+    fields: NDArray[np.float32]
+    passed_over: list[Piece]
+    warning: str | None
+
+
+def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
+    """Find the digits in a picture (h, w) in [0, 1] of either polarity, for a network that takes (rows, cols)."""
+    ink = find_ink(gray if has_dark_ink(gray) else 1 - gray)
+    level = dividing_level(ink, 0.5 * float(np.percentile(ink, DARKEST)))
+    written = without_lines(ink, ink >= FAINT * level)
+    strong = written & (ink >= level)
+    if not strong.any() or level < LEAST_CONTRAST:
+        return Digits([], np.zeros((1, rows, cols), np.float32), [], "no digit found")
+    is_pale = level < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
+    ink = np.clip(ink / (2 * level), 0, 1)
+
+    @cache
+    def field(piece: Piece) -> Gray:
+        return fit_field(ink, piece, rows, cols)
+
+    def fields(pieces: Sequence[Piece]) -> NDArray[np.float32]:
+        return np.stack([field(piece) for piece in pieces])
+
+    row, passed_over = find_row(written, strong)
+    pieces = best_path(
+        row[:LONGEST], lambda pieces: judge.sureness(fields(pieces)), judge.unsure_below, judge.false_positive_rate
+    )
+    passed_over += [*row[LONGEST:], *(part for piece in pieces for part in piece.parts)]
+    warning = TOO_LONG if len(row) > LONGEST else DOUBTFUL if is_pale else None
+    return Digits(pieces, fields(pieces), passed_over, warning)
+
+
+def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:
+    """A digit, white on black, float32 (rows, cols) in [0, 1].
+
+    Args:
+        ink: of the picture, 0.5 at its outline.
+    """
+    height, width = piece.mask.shape
+    # The outline lies between the last pixel in and the next one out.
+    near = ndimage.binary_dilation(np.pad(piece.mask, 1), EIGHT)
+    ink = np.pad(ink, 1)[piece.top : piece.top + height + 2, piece.left : piece.left + width + 2] * near
+    side = box_side(rows, cols) * OVERSAMPLING
+    scale = side / max(height, width)
+    ink = resize(ink, (round(ink.shape[0] * scale), round(ink.shape[1] * scale)), Image.Resampling.BICUBIC)
+    stroke = np.pad(ink >= 0.5, side // 4)
+    if not stroke.any():
+        return np.zeros((rows, cols), np.float32)
+    depth = float(ndimage.distance_transform_edt(stroke)[stroke].mean(dtype=np.float64))
+    thickness = 4 * depth - 2  # the mean depth of a bar of width w is w/4 + 1/2
+    grow = (THINNEST * side - thickness) / (2 - 2 * THINNEST)  # the digit grows too and is shrunk into the box again
+    if grow > 0:
+        stroke = ndimage.distance_transform_edt(~stroke) <= grow
+    return fit_into_field(stroke[span(stroke)].astype(np.float32), rows, cols)

@@ -1,0 +1,86 @@
+"""Read a row of pieces: of all ways to cut and to join them, the one of which a network is the most sure.
+
+Over-segmentation and a best path: LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document
+recognition, 1998, section V.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.predict_sample.pieces import Piece, cut_out, cuts, gap, join
+
+LENGTH = 0.3  # of how sure the network is: how much less a cut leaves for each length of the piece's height
+WITHOUT = 0.4  # of the same: what is left where small parts near a digit are none of it
+LOW = 0.5  # of a piece's height: no digit is lower in it
+NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
+NOTHING = 0.1  # how sure it counts as at least, so that one piece that it does not know is as good as another
+
+
+class Edge(NamedTuple):
+    """A step on a way to read the row, from one place to another, over a piece.
+
+    worth: what is left of how sure the network is of it.
+    """
+
+    start: int
+    stop: int
+    piece: Piece
+    worth: float
+
+
+def best_path(
+    row: Sequence[Piece],
+    sureness: Callable[[Sequence[Piece]], NDArray[np.float32]],
+    unsure_below: float,
+    false_positive_rate: float,
+) -> list[Piece]:
+    """The pieces of a row as they are read, from the left; those that still have parts are read without them.
+
+    Args:
+        sureness: tells how sure the network is of pieces, in [0, 1].
+        unsure_below: a piece of which it is as sure or surer is not cut.
+        false_positive_rate: of what is no digit, the share that the network takes for one: the more of it, the more a
+            cut costs, which shows it parts of digits.
+    """
+    whole = [join(piece, *piece.parts) for piece in row]
+    edges, places = [], [0]
+    cut = 1 - false_positive_rate
+    for piece, joined, sure in zip(row, whole, sureness(whole), strict=True):
+        ways = [Edge(0, 1, joined, 1.0)] if sure >= unsure_below else ways_to_read(piece, joined, cut)
+        edges += [edge._replace(start=places[-1] + edge.start, stop=places[-1] + edge.stop) for edge in ways]
+        places.append(edges[-1].stop)
+    for k, (left, right) in enumerate(pairwise(whole)):
+        height, width = (both := join(left, right)).mask.shape
+        if gap(left, right) <= NEAR * height and width <= NARROW * height:
+            edges.append(Edge(places[k], places[k + 2], both, 1.0))
+    best: list[tuple[float, list[Piece]]] = [(1.0, []), *[(0.0, [])] * places[-1]]
+    sure_of = sureness([edge.piece for edge in edges])
+    for edge, sure in sorted(zip(edges, sure_of, strict=True), key=lambda pair: pair[0].stop):
+        value, before = best[edge.start]
+        if (value := value * edge.worth * max(float(sure), NOTHING)) > best[edge.stop][0]:
+            best[edge.stop] = value, [*before, edge.piece]
+    return best[-1][1]
+
+
+def ways_to_read(piece: Piece, joined: Piece, cut: float) -> list[Edge]:
+    """A piece with its parts and without them, and what any two cuts leave of it; the whole of it last.
+
+    Args:
+        cut: what one leaves of how sure the network is of the pieces on its two sides.
+    """
+    found = cuts(joined)
+    worths = [1.0, *(max(0.0, cut - LENGTH * length) for _, length in found), 1.0]
+    lefts = [np.zeros_like(joined.mask), *(left for left, _ in found), joined.mask]
+    edges = []
+    for start, stop in combinations(range(len(lefts)), 2):
+        mask = lefts[stop] & ~lefts[start]
+        is_part, is_ordered = stop - start < len(lefts) - 1, (lefts[start] <= lefts[stop]).all()  # slanted cuts cross
+        if is_part and is_ordered and mask.any(axis=1).sum() >= LOW * len(mask):
+            edges.append(Edge(start, stop, cut_out(joined, mask), worths[start] * worths[stop]))
+    if piece.parts:
+        edges.append(Edge(0, len(lefts) - 1, piece, WITHOUT))
+    return [*edges, Edge(0, len(lefts) - 1, joined, 1.0)]

@@ -1,0 +1,165 @@
+"""Pieces of ink: which of them stand in a row, as the digits of a number do, and where one may be cut."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+from scipy.signal import find_peaks
+
+from stages.glyphs.field import span
+from stages.predict_sample.ink import EIGHT, Mask
+
+SPECK = 0.02  # of the heaviest piece's ink: what has less is dirt
+TALL = 0.5  # lower over higher: digits of a row differ less from the main piece; a part of a digit, or a table, more
+HEAVY = 0.05  # of the main piece's ink: a digit has more
+REACH = 0.15  # of the main piece's longer side: no farther from a digit are its parts
+ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
+INNER = 0.3  # of its height: what a frame or a ring has inside; a speck in a 0 is smaller
+FLAT = 3  # times as wide as high: a line under a number rather than a digit
+MOST = 60  # pieces that are looked at, the heaviest: more are text, or the paper's grain
+LIGHT = 0.02  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
+
+SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns a row
+THIN, APART = 0.1, 0.05  # of the height: how much less ink a cut meets than those beside it; how far cuts are apart
+FINE = 0.05  # of the height: averaged over
+MOST_CUTS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Ink: a mask (h, w), where in the picture its corner lies, and small parts near it that may belong to it.
+
+    is_cut: whether it was cut out of what is connected.
+    """
+
+    top: int
+    left: int
+    mask: Mask
+    parts: tuple["Piece", ...] = ()
+    is_cut: bool = False
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture."""
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+
+def join(*pieces: Piece) -> Piece:
+    """All in one."""
+    top, left = min(piece.top for piece in pieces), min(piece.left for piece in pieces)
+    bottom, right = max(piece.box[0].stop for piece in pieces), max(piece.box[1].stop for piece in pieces)
+    mask = np.zeros((bottom - top, right - left), bool)
+    for piece in pieces:
+        height, width = piece.mask.shape
+        mask[piece.top - top :, piece.left - left :][:height, :width] |= piece.mask
+    return Piece(top, left, mask)
+
+
+def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
+    """The pieces that stand in one row, from the left, and all others that are no dirt, of the MOST heaviest.
+
+    The heaviest piece is in the row, and what is as tall and beside it, or beside what is beside it. What is near
+    above or below one is joined to it; what is short is a part of the one that it is near to, if any.
+
+    Args:
+        written: ink (h, w), at least some of it strong.
+    """
+    labels, count = ndimage.label(written, EIGHT)
+    mass = np.bincount(labels[strong], minlength=count + 1)[1:]
+    boxes, heaviest = ndimage.find_objects(labels), np.argsort(-mass, kind="stable")[:MOST]
+    found = [Piece(boxes[k][0].start, boxes[k][1].start, labels[boxes[k]] == k + 1) for k in heaviest if mass[k] > 0]
+    others = [piece for piece in found if any(encloses(piece, other) for other in found)]
+    pieces = [piece for piece in found if piece not in others]
+    pieces.sort(key=lambda piece: -weight(piece, written.shape))
+    pieces = [piece for piece in pieces if piece.mask.sum() >= SPECK * weight(pieces[0], written.shape)]
+    main, reach = pieces[0], REACH * max(pieces[0].mask.shape)
+    digits: list[Piece] = []
+    small: list[Piece] = []
+    for piece in pieces:
+        lower, higher = sorted((len(piece.mask), len(main.mask)))
+        near = [k for k, digit in enumerate(digits) if shared(piece, digit, 1) >= ALIKE and gap(piece, digit) <= reach]
+        if lower < TALL * higher or piece.mask.sum() < HEAVY * main.mask.sum():
+            small.append(piece)
+        elif near:
+            digits[near[0]] = join(digits[near[0]], piece)
+        else:
+            digits.append(piece)
+    for piece in sorted(small, key=lambda piece: min(gap(piece, digit) for digit in digits)):
+        # To a part of a digit, too: a part may be near to another one only.
+        away, k = min((gap(piece, part), k) for k, digit in enumerate(digits) for part in (digit, *digit.parts))
+        if away <= reach and piece.mask.shape[1] <= max(digits[k].mask.shape):
+            digits[k] = replace(digits[k], parts=(*digits[k].parts, piece))
+        else:
+            others.append(piece)
+    row, rest = digits[:1], digits[1:]
+    for piece in sorted(rest, key=lambda piece: piece.left):
+        if piece.left > row[0].left and is_beside(row[-1], piece):
+            row.append(piece)
+    for piece in sorted(rest, key=lambda piece: -piece.left):
+        if piece.left < row[0].left and is_beside(piece, row[0]):
+            row.insert(0, piece)
+    return row, [*others, *(piece for piece in rest if piece not in row)]
+
+
+def weight(piece: Piece, shape: tuple[int, ...]) -> float:
+    """How much ink a piece has, in a picture of this shape; less counts of what is hardly a digit."""
+    (ys, xs), (height, width) = piece.box, piece.mask.shape
+    inside = ys.start > 0 and xs.start > 0 and ys.stop < shape[0] and xs.stop < shape[1]
+    return float(piece.mask.sum()) * (1 if inside and width <= FLAT * height else LIGHT)
+
+
+def encloses(piece: Piece, other: Piece) -> bool:
+    """Whether a piece is around another of some size, and on all four sides of its middle: it is a frame or a ring."""
+    within = all(one.start < two.start and two.stop < one.stop for one, two in zip(piece.box, other.box, strict=True))
+    if not within or len(other.mask) <= INNER * len(piece.mask):
+        return False
+    y, x = (
+        (side.start + side.stop) // 2 - start for side, start in zip(other.box, (piece.top, piece.left), strict=True)
+    )
+    row, column = piece.mask[y], piece.mask[:, x]
+    return bool(row[:x].any() and row[x:].any() and column[:y].any() and column[y:].any())
+
+
+def is_beside(left: Piece, right: Piece) -> bool:
+    """Whether two are in one line, one after the other; lines may slope."""
+    return shared(left, right, 0) >= ALIKE and shared(left, right, 1) < ALIKE
+
+
+def shared(one: Piece, other: Piece, axis: int) -> float:
+    """What two boxes share along an axis, as a part of the shorter of them; at most 0: nothing."""
+    a, b = one.box[axis], other.box[axis]
+    return (min(a.stop, b.stop) - max(a.start, b.start)) / min(a.stop - a.start, b.stop - b.start)
+
+
+def gap(one: Piece, other: Piece) -> int:
+    """How far two boxes are apart, in pixels, across or along; at most 0: not at all."""
+    return max(max(a.start, b.start) - min(a.stop, b.stop) for a, b in zip(one.box, other.box, strict=True))
+
+
+def cuts(piece: Piece) -> list[tuple[Mask, float]]:
+    """Straight cuts through thin places of a piece, from the left: the mask left of each, its length in heights."""
+    height = len(piece.mask)
+    ys, xs = np.nonzero(piece.mask)
+    found: list[tuple[float, int, float]] = []  # the length, the column at half the height, the slant
+    for slant in SLANTS:
+        columns = np.rint(xs + slant * (ys - height / 2)).astype(int)
+        first = int(columns.min())
+        ink = ndimage.uniform_filter1d(np.bincount(columns - first).astype(float), max(1, round(FINE * height)))
+        thin, _ = find_peaks(-ink, distance=max(1, APART * height), prominence=THIN * height)
+        found += [(ink[k] / height, first + int(k), slant) for k in thin]
+    chosen: list[tuple[int, float, float]] = []
+    for length, column, slant in sorted(found):
+        apart = (abs(column - other) + abs(slant - its) * height / 2 for other, its, _ in chosen)
+        if len(chosen) < MOST_CUTS and min(apart, default=height) >= APART * height:
+            chosen.append((column, slant, length))
+    row, col = np.indices(piece.mask.shape)
+    return [
+        (piece.mask & (col + slant * (row - height / 2) < column), length) for column, slant, length in sorted(chosen)
+    ]
+
+
+def cut_out(piece: Piece, mask: Mask) -> Piece:
+    """That part of a piece which a mask of its shape has, not empty."""
+    ys, xs = span(mask)
+    return Piece(piece.top + ys.start, piece.left + xs.start, mask[ys, xs], is_cut=True)

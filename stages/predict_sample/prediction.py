@@ -1,0 +1,171 @@
+"""Predicting single samples, honestly: with every probability, and a warning where the answer is worth little."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays.prepared import channels_last
+from stages.network.inference import forward_function, predict_probabilities
+from stages.network.model_file import Card
+from stages.predict_sample.digit import Judge
+from stages.predict_sample.reading import find_pictures
+from stages.predict_sample.sample import Sample, picture_sample
+from stages.running.outputs import DECIMALS
+from stages.running.process import InputError, printable
+
+CANNOT_TELL = "the network cannot tell"
+UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
+REMEMBERED = 100  # answers: whole pieces are asked of twice, and what is read once more
+CUT_OUT = 0.99  # so sure must it be of a part of what is connected: two parts of a letter may look like digits
+
+
+class Predictor:
+    """A network, ready to predict samples.
+
+    Attributes:
+        field_shape: rows, columns and channels of what the network takes, in whatever order it takes them.
+        classes: what each is called, by its number.
+    """
+
+    def __init__(self, network: keras.Model, card: Card) -> None:
+        """Take a network and what is to be known of it."""
+        self._shape = network.input_shape
+        self.field_shape = channels_last(np.empty((0, *self._shape[1:]))).shape[1:]
+        self.classes = card.classes
+        rate = 1.0 if card.false_positive_rate is None else card.false_positive_rate
+        self.judge = Judge(self.sureness, card.unsure_below, rate)
+        self._forward = forward_function(network)
+        self._answer = lru_cache(REMEMBERED)(self._ask)
+
+    def predict(self, sample: Sample) -> dict[str, Any]:
+        """Predict a sample.
+
+        Returns:
+            predicted, the class (None if the field is empty, or if the network cannot tell), its probability, the
+            probabilities of all classes (by name, if they have names), and warning (None if there is nothing to warn
+            of). Of several digits: predicted, a string with ? for one that it cannot tell; probability, the product of
+            theirs; probabilities, None; and glyphs, from the left, with x, y, width and height of each beside the same
+            keys. Of ink that was not read: passed_over, with x, y, width and height.
+        """
+        answers = [self._answer(field.tobytes()) for field in sample.fields]
+        return describe(sample, answers, self.classes, self.judge.unsure_below)
+
+    def sureness(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How sure the network is of each of some fields, (n, rows, cols) or (n, rows, cols, channels); 0 if black."""
+        return np.array([self._answer(field.tobytes()).max() if field.any() else 0 for field in fields], np.float32)
+
+    def _ask(self, field: bytes) -> NDArray[np.float32]:
+        """The probabilities of one field.
+
+        It goes to the network alone: in a batch the last digits would depend on how many others are beside it.
+        """
+        image = np.frombuffer(field, np.float32).reshape(1, *self.field_shape)
+        if self.field_shape != self._shape[1:]:
+            image = np.ascontiguousarray(np.moveaxis(image, -1, 1))
+        return predict_probabilities(self._forward, image)[0]
+
+
+def describe(
+    sample: Sample,
+    answers: Sequence[NDArray[np.float32]],
+    classes: Sequence[int | str],
+    unsure_below: float,
+) -> dict[str, Any]:
+    """What there is to say of a sample: see `Predictor.predict`.
+
+    Args:
+        answers: to each of its fields, the probabilities of the classes.
+    """
+    least = [max(unsure_below, CUT_OUT if is_cut else 0) for is_cut in sample.are_cut or [False] * len(answers)]
+    glyphs = [
+        _describe_field(field, answer, classes, unsure_below, needed)
+        for field, answer, needed in zip(sample.fields, answers, least, strict=True)
+    ]
+    warning = sample.warning or next((glyph["warning"] for glyph in glyphs if glyph["warning"]), None)
+    others = {"passed_over": [box._asdict() for box in sample.passed_over]} if sample.passed_over else {}
+    if len(glyphs) == 1:
+        return {**glyphs[0], "warning": warning, **others}
+    between = "" if max(len(str(name)) for name in classes) == 1 else " "
+    return {
+        "predicted": between.join("?" if glyph["predicted"] is None else str(glyph["predicted"]) for glyph in glyphs),
+        "probability": round(prod(glyph["probability"] or 0 for glyph in glyphs), DECIMALS),
+        "probabilities": None,
+        "warning": warning,
+        "glyphs": [{**box._asdict(), **glyph} for box, glyph in zip(sample.boxes, glyphs, strict=True)],
+        **others,
+    }
+
+
+def _describe_field(
+    field: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    classes: Sequence[int | str],
+    unsure_below: float,
+    needed: float,
+) -> dict[str, Any]:
+    rounded = [round(value, DECIMALS) for value in probabilities.tolist()]
+    named = rounded if isinstance(classes[0], int) else dict(zip(classes, rounded, strict=True))
+    if not field.any():
+        return {"predicted": None, "probability": None, "probabilities": named, "warning": CANNOT_TELL}
+    predicted, is_known = int(np.argmax(probabilities)), probabilities.max() >= UNKNOWN * unsure_below
+    warning = "the network is unsure" if is_known else CANNOT_TELL
+    return {
+        "predicted": classes[predicted] if is_known else None,
+        "probability": rounded[predicted],
+        "probabilities": named,
+        "warning": warning if probabilities.max() < needed else None,
+    }
+
+
+def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing: str, as_json: bool) -> bool:
+    """Predict picture files and folders, and print a line for each picture; errors go to stderr, a line each.
+
+    Returns:
+        Whether all of them could be read.
+    """
+    found: list[Path | InputError] = []
+    for place in paths:
+        try:
+            found += find_pictures(place)
+        except InputError as error:
+            found.append(error)
+    all_read = True
+    for path in found:
+        try:
+            if isinstance(path, InputError):
+                raise path
+            sample = picture_sample(path, predictor.field_shape, preprocessing, predictor.judge)
+            prediction = predictor.predict(sample)
+        except InputError as error:
+            all_read = False
+            print(f"predict_sample: {error}", file=sys.stderr)
+            continue
+        if as_json:
+            line = json.dumps({"picture": str(path), **prediction, "note": sample.note})
+        else:
+            line = f"{printable(path)}: {in_words(prediction, sample.note)}"
+        print(line, flush=True)
+    return all_read
+
+
+def in_words(prediction: dict[str, Any], note: str | None) -> str:
+    """One line for a person, "7 (99.9 %)" or "42 (97.1 %, 99.0 %)", and what to know about it."""
+    digits = prediction.get("glyphs", [prediction])
+    chances = ", ".join(f"{digit['probability'] or 0:.1%}".replace("%", " %") for digit in digits)
+    answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({chances})"
+    remarks = [prediction["warning"], passed_over(prediction), note]
+    return " - ".join([answer, *(remark for remark in remarks if remark)])
+
+
+def passed_over(prediction: dict[str, Any]) -> str | None:
+    """What to say of ink that was not read."""
+    count = len(prediction.get("passed_over", []))
+    return f"{count} other mark{'s' if count > 1 else ''} passed over" if count else None

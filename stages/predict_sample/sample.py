@@ -1,0 +1,133 @@
+"""A sample: what the network sees of a prepared test image or a picture file, and how it came about."""
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays.npy import open_array
+from stages.arrays.prepared import channels_last, open_prepared_images
+from stages.picture_files.decoding import strict_warnings
+from stages.picture_files.pixels import read_pixels
+from stages.predict_sample.digit import Judge, read_digits
+from stages.predict_sample.pieces import Piece
+from stages.predict_sample.reading import luma, read_picture, to_bytes
+from stages.running.process import InputError
+
+RED, BLUE, ORANGE = (255, 0, 0), (0, 0, 255), (255, 165, 0)
+
+
+class Box(NamedTuple):
+    """The left and upper edge of a digit and its size, in pixels of the whole picture turned upright."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An image on its way to the network.
+
+    fields: what the network sees, float32 (n, rows, cols) of digits that were found, else (n, rows, cols, channels), in
+        [0, 1]; n is 1, unless a picture shows several digits, from the left.
+    boxes: around each digit of a picture; are_cut: whether it was cut out of what is connected.
+    passed_over: boxes around ink that was not read.
+    steps: title to picture, uint8 (h, w, 3), of the steps before it.
+    index, label: of a prepared test image, its row and the number of its class.
+    warning: why the prediction may be worthless, in a few words. note: what else a person should know.
+    """
+
+    fields: NDArray[np.float32]
+    boxes: list[Box] = dataclasses.field(default_factory=list)
+    are_cut: list[bool] = dataclasses.field(default_factory=list)
+    passed_over: list[Box] = dataclasses.field(default_factory=list)
+    steps: dict[str, NDArray[np.uint8]] = dataclasses.field(default_factory=dict)
+    index: int | None = None
+    label: int | None = None
+    warning: str | None = None
+    note: str | None = None
+
+
+def read_sample(
+    source: Path,
+    labels: Path,
+    index: int,
+    shape: tuple[int, int, int],
+    preprocessing: str,
+    judge: Judge,
+) -> Sample:
+    """Read prepared image number `index` of an .npy file, or a picture file.
+
+    Args:
+        labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
+        shape, preprocessing, judge: see `picture_sample`.
+
+    Raises:
+        InputError: a file cannot be read, or there is no such image, or it is of another shape.
+    """
+    if source.suffix != ".npy":
+        return picture_sample(source, shape, preprocessing, judge)
+    test_images = labels.with_name(labels.name.replace("y", "x", 1))
+    images = open_prepared_images(source)
+    if index >= len(images):
+        raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
+    image = channels_last(images[index : index + 1])[0]
+    if image.shape != shape:
+        raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
+    label = int(open_array(labels)[index].argmax()) if source.absolute() == test_images.absolute() else None
+    return Sample(image[np.newaxis], index=index, label=label)
+
+
+def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, judge: Judge) -> Sample:
+    """Turn a picture file into the network's field, or fields.
+
+    Args:
+        shape: rows, columns and channels of what the network takes: 1 (gray) or 3 (RGB).
+        preprocessing: "digit" finds the digits, marks their ink in red and blue, and what is passed over in orange,
+            and fits each in as MNIST's authors did: see `digit`; "plain" makes of the picture what ingest makes of one
+            in a class folder, resized.
+        judge: see `read_digits`.
+
+    Raises:
+        InputError: the picture cannot be read, or does not go with such a network.
+    """
+    rows, cols, channels = shape
+    if channels not in (1, 3):
+        raise InputError(
+            f"{path}: is a picture, but the network takes {channels} channels, in the order of "
+            "prepare.image_data_format; must take 1 or 3"
+        )
+    rgb, size, note = read_picture(path)
+    original = to_bytes(rgb)
+    if preprocessing == "plain":
+        with strict_warnings():
+            content = read_pixels(path, channels, (rows, cols)).content
+        pixels = np.frombuffer(content, np.uint8).reshape(rows, cols, channels).astype(np.float32)
+        return Sample((pixels / np.float32(255))[np.newaxis], steps={"original": original}, note=note)
+    if channels != 1:
+        raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
+    digits = read_digits(luma(rgb), rows, cols, judge)
+    found = original.copy()
+    for piece in digits.passed_over:
+        found[piece.box][piece.mask] = ORANGE
+    for number, piece in enumerate(digits.pieces):
+        found[piece.box][piece.mask] = BLUE if number % 2 else RED  # neighbours in two colours
+    boxes, passed_over = (
+        [_box(piece, size, original.shape) for piece in pieces] for pieces in (digits.pieces, digits.passed_over)
+    )
+    are_cut = [piece.is_cut for piece in digits.pieces]
+    steps = {"original": original, "found": found}
+    return Sample(digits.fields, boxes, are_cut, passed_over, steps, warning=digits.warning, note=note)
+
+
+def _box(piece: Piece, size: tuple[int, int], reduced: tuple[int, ...]) -> Box:
+    """In a picture of this height and width, of which the piece was found in a reduced one."""
+    (top, bottom), (left, right) = (
+        (side.start * whole // part, -(-side.stop * whole // part))
+        for side, whole, part in zip(piece.box, size, reduced, strict=False)
+    )
+    return Box(left, top, right - left, bottom - top)

@@ -1,0 +1,56 @@
+"""The gallery: wrong answers that the network is most sure of."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.plotting.canvas import GRAY, RED, WIDTH, new_figure, save_figure, shorten
+from stages.plotting.tiles import tile
+from stages.report.tables import Row
+
+COLUMNS, ROWS = 6, 4
+TILE, CELL, TEXT, HEAD = 96, 172, 64, 36  # an image, its cell's height, of which text, and the title's, in pixels
+COLORS = 256  # of images, which may be colour photographs
+LONGEST_NAME = 15  # characters
+MOST = COLUMNS * ROWS  # images
+
+
+def most_confident(errors: Sequence[Row]) -> list[Row]:
+    """The errors, with "index" and "probability", that a gallery has room for, the most confident first."""
+    return sorted(errors, key=lambda row: (-row["probability"], row["index"]))[:MOST]
+
+
+def draw_gallery(path: Path, title: str, errors: Sequence[Row], images: Sequence[NDArray[np.float32]]) -> None:
+    """Write a PNG of wrong answers: each image with its class, the network's answer, and the probability it gave it.
+
+    Args:
+        errors: at most MOST, with "index", "actual", "predicted" and "probability".
+        images: of these, (rows, cols, channels) in [0, 1].
+    """
+    lines = max(1, -(-len(errors) // COLUMNS))
+    height = HEAD + lines * CELL
+    figure = new_figure(WIDTH, height)
+
+    def write(left: float, top: float, text: str, **style: Any) -> None:
+        figure.text(left / WIDTH, 1 - top / height, text, ha="center", parse_math=False, **style)
+
+    write(WIDTH / 2, HEAD / 2, title, va="center", fontsize=12)
+    canvas = np.full((lines * CELL, WIDTH, 3), 255, np.uint8)
+    for place, (row, image) in enumerate(zip(errors, images, strict=True)):
+        line, column = divmod(place, COLUMNS)
+        middle, top = round((column + 0.5) * WIDTH / COLUMNS), line * CELL
+        picture = tile(image, 1, TILE)
+        rows, cols = picture.shape[:2]
+        first, left = top + CELL - TEXT - rows, middle - cols // 2
+        canvas[first - 1 : first + rows + 1, left - 1 : left + cols + 1] = 170  # a frame, for images white or black
+        canvas[first : first + rows, left : left + cols] = picture
+        foot = HEAD + top + CELL - TEXT + 4
+        write(middle, foot, f"test image {row['index']:,}", va="top", fontsize=7.5, color=GRAY)
+        write(middle, foot + 13, f"is {shorten(row['actual'], LONGEST_NAME)}", va="top", fontsize=8.5)
+        answer = f"said {shorten(row['predicted'], LONGEST_NAME)}\n{100 * row['probability']:.1f} %"
+        write(middle, foot + 26, answer, va="top", fontsize=8.5, color=RED)
+    figure.figimage(canvas, 0, 0, zorder=-1)
+    save_figure(figure, path, COLORS)

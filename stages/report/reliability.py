@@ -1,0 +1,41 @@
+"""The reliability diagram: whether answers with a probability of 80 % are right 8 times in 10."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.plotting.canvas import BLUE, CHART_COLORS, GRAY, WIDTH, new_figure, save_figure
+from stages.report.tables import Row
+
+
+def draw_reliability(path: Path, bins: Sequence[Row], calibration_error: float) -> None:
+    """Write a PNG: accuracy over the mean probability of the answer with its 95 % interval, and how many images.
+
+    Args:
+        bins: with "n", "confidence", "accuracy", "accuracy_low" and "accuracy_high".
+        calibration_error: the expected one, in [0, 1].
+    """
+    figure = new_figure(WIDTH, 620, layout="constrained")
+    axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    confidences, accuracies = ([row[name] for row in bins] for name in ("confidence", "accuracy"))
+    below = [row["accuracy"] - row["accuracy_low"] for row in bins]
+    above = [row["accuracy_high"] - row["accuracy"] for row in bins]
+    axes.plot((0, 1), (0, 1), "--", color=GRAY, label="as sure as right")
+    axes.errorbar(
+        confidences,
+        accuracies,
+        yerr=[below, above],
+        fmt="o-",
+        color=BLUE,
+        capsize=4,
+        label="the network (95 % interval)",
+    )
+    axes.set(ylabel="share of right answers", ylim=(-0.03, 1.03))
+    axes.set_title(f"reliability: expected calibration error {calibration_error:.4f}")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
+    counts.bar(confidences, [row["n"] for row in bins], width=0.03, color=BLUE)
+    counts.set(xlabel="probability that the network gives its answer", ylabel="images", yscale="log", xlim=(0, 1.02))
+    counts.set_ylim(bottom=0.7)
+    for part in (axes, counts):
+        part.spines[["top", "right"]].set_visible(False)
+    save_figure(figure, path, CHART_COLORS)

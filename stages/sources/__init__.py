@@ -1,1 +1,0 @@
-"""What ingest reads: the kinds of data sources."""

@@ -1,0 +1,108 @@
+"""Stage 3, train: fit the CNN to the prepared training set.
+
+With TF_CONFIG, several processes share the work, to the same bytes; the first of them writes.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.running import process
+from stages.running.process import InputError
+
+if TYPE_CHECKING:
+    from stages.cluster.cluster import Cluster
+    from stages.network.parameters import Model
+    from stages.train.parameters import Train
+
+
+def main() -> None:
+    """Run the stage as its command line and params.yaml say."""
+    parser = argparse.ArgumentParser(description="Fit the CNN to the prepared training set.")
+    parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
+    parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
+    parser.add_argument("--model", type=Path, required=True, help=".h5 to write")
+    parser.add_argument("--confidence", type=Path, required=True, help=".json to write, when its answers are unsure")
+    parser.add_argument("--metrics", type=Path, required=True, help=".json to write, of the validation rows")
+    parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line more after each epoch")
+    parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
+    parser.add_argument("--patience", type=float, default=600, help="seconds to wait for the others of TF_CONFIG")
+    args = parser.parse_args()
+
+    from msgspec import convert, json
+
+    from stages.cluster.cluster import cluster_from_environment
+    from stages.network.parameters import Model, TensorFlow
+    from stages.network.runtime import start_tensorflow, within_memory
+    from stages.running.outputs import check_writable
+    from stages.running.params import read_params
+    from stages.train.parameters import Train
+
+    params = read_params()
+    train, model = convert(params["train"], Train), convert(params["model"], Model)
+    tensorflow = convert(params["tensorflow"], TensorFlow)
+    cluster = cluster_from_environment(train.shards, args.patience)
+    if cluster.leads:
+        check_writable(args.model, args.confidence, args.metrics, args.history, args.resume / "state.npz")
+    join = cluster.join if cluster.size > 1 else None
+    with cluster.watched():
+        start_tensorflow(tensorflow.instruction_set, tensorflow.device, join)
+        with within_memory("model.filters, model.kernel_size, model.dense_units or train.batch_size"):
+            fit(args, train, model, json.encode([train, model, tensorflow]), cluster)
+
+
+def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes, cluster: "Cluster") -> None:
+    """Train as `train` and `model` say, and write what `args` name; in a cluster, only its first process writes.
+
+    Args:
+        params: all that the result depends on, for the key of the backup.
+    """
+    import keras
+
+    from stages.arrays.npy import Rows, open_array
+    from stages.arrays.prepared import channels_last, open_prepared_images
+    from stages.glyphs.recognition import centred_glyphs
+    from stages.network.architecture import build_network
+    from stages.network.model_file import save_network
+    from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
+    from stages.train.confidence import measure_confidence
+    from stages.train.loop import Training
+    from stages.train.resume import Backup, digests, fingerprint
+    from stages.train.rows import validation_warning
+
+    images, labels = Rows(args.images), open_array(args.labels)
+    are_glyphs = centred_glyphs(channels_last(open_prepared_images(args.images)))
+    if train.outliers and not are_glyphs:
+        raise InputError(
+            f"params.yaml: train.outliers = {train.outliers:g}: is for light glyphs in the centre of a dark "
+            "field, which these images are not; must be 0"
+        )
+    keras.utils.set_random_seed(train.seed)
+    network = build_network(images.shape[1:], labels.shape[1], model)
+    if cluster.leads:
+        network.summary()
+    training = Training(network, images, labels, train, cluster)
+    if (warning := validation_warning(labels, training.validation_rows)) is not None and cluster.leads:
+        print(f"warning: {warning}", file=sys.stderr)
+    alike = digests(params, [args.images, args.labels])
+    cluster.agree(alike)
+    backup = Backup(args.resume, fingerprint(repr(alike).encode(), [])) if cluster.leads else None
+    for history in training.run(backup):
+        if backup:
+            write_csv(args.history, list(history[0]), history)
+    if backup:
+        kept = training.kept(history)
+        figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
+        sureness = measure_confidence(network, images, labels, training.validation_rows, are_glyphs)
+        with replacing_all(args.model, args.confidence, args.metrics) as (model_file, confidence, metrics):
+            save_network(network, model_file, train.learning_rate)
+            write_json(confidence, sureness)
+            write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
+    cluster.finish()
+    if backup:
+        backup.remove()  # last: should another process have gone just now, only the writing is to be done again
+
+
+if __name__ == "__main__":
+    process.run(main)

@@ -1,0 +1,47 @@
+"""Training images turned, sheared, zoomed and shifted at random: the network then knows more hands than wrote them."""
+
+import msgspec
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stages.arrays.prepared import is_channels_first
+from stages.train.parameters import Augmentation
+
+AMOUNTS = 6  # of a change
+
+
+def augment(images: NDArray[np.float32], amounts: NDArray[np.float64], most: Augmentation) -> NDArray[np.float32]:
+    """Change images, float32 (n, rows, cols, channels) or channels first, about their centre.
+
+    They are turned counterclockwise, then sheared, zoomed and shifted; what comes in from outside is 0, their
+    background.
+
+    Args:
+        amounts: of each image's change the shares, from -1 to 1, of the most that is allowed, (n, AMOUNTS).
+    """
+    if not any(msgspec.structs.astuple(most)):
+        return images
+    turn, shear, across, down, right, below = (
+        amounts * [np.deg2rad(most.rotation), most.shear, most.zoom, most.zoom, most.shift, most.shift]
+    ).T
+    first = is_channels_first(images.shape[1:])
+    pixels = np.moveaxis(images, 1, -1) if first else images
+    rows, cols = pixels.shape[1:3]
+    # The maps are from places in the changed images to places in the given ones.
+    cos, sin = np.cos(turn), np.sin(turn)
+    a, b = cos / (1 + across), (shear * cos - sin) / (1 + down)
+    c, d = sin / (1 + across), (shear * sin + cos) / (1 + down)
+    x, y = (cols - 1) / 2, (rows - 1) / 2
+    to_x, to_y = x + right, y + below
+    none = np.zeros(len(images))
+    entries = (a, b, x - a * to_x - b * to_y, c, d, y - c * to_x - d * to_y, none, none)
+    changed = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=np.stack(entries, axis=1).astype(np.float32),
+        output_shape=(rows, cols),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    ).numpy()
+    return np.ascontiguousarray(np.moveaxis(changed, -1, 1)) if first else changed

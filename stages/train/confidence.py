@@ -1,0 +1,61 @@
+"""How sure a network is when it is right: what its answers to pictures are measured by."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays.npy import Rows
+from stages.network.inference import BATCH_SIZE, forward_function, predict_probabilities
+from stages.running.outputs import DECIMALS
+from stages.train.augmentation import AMOUNTS, augment
+from stages.train.outliers import DRAWS, add_outliers
+from stages.train.parameters import Augmentation
+
+# As far as people's hands differ from each other, and pictures of one digit do.
+OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
+SEED = 0  # the same rows and changes for every model
+
+MOST_ROWS = 3000  # enough for the quantile
+RIGHT_ONES_WARNED_OF = 0.02  # a share: to warn of more wrong answers costs more right ones a warning
+
+
+def measure_confidence(
+    network: keras.Model,
+    images: NDArray[np.float32] | Rows,
+    labels: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    are_glyphs: bool,
+) -> dict[str, float | None]:
+    """How sure the network is of what it knows, and of what it cannot know.
+
+    It is asked about `rows` of the images (of many, about some drawn at random), which it was not trained on: turned,
+    sheared, zoomed and shifted as other hands would have written them, since as they are they make every network look
+    sure of itself; and made into glyphs of no class.
+
+    Args:
+        images: float32 (n, rows, cols, channels) or channels first.
+        labels: one-hot (n, classes).
+        are_glyphs: whether they are light glyphs in the centre of a dark field.
+
+    Returns:
+        unsure_below, in [0, 1]: so sure it is of all but 2 % of its right answers, and to be less sure is worth a
+        warning; 1 if no answer is right. false_positive_rate, in [0, 1]: the share of glyphs of no class of which it is
+        surer than so; None where images are no glyphs.
+    """
+    forward = forward_function(network)
+    rng = np.random.default_rng(SEED)
+    rows = np.sort(rng.permutation(rows)[:MOST_ROWS])
+    amounts, draws = rng.uniform(-1, 1, (len(rows), AMOUNTS)), rng.random((len(rows), DRAWS))
+    of_right, of_none = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
+    for start in range(0, len(rows), BATCH_SIZE):
+        part = slice(start, start + BATCH_SIZE)
+        known, classes = images[rows[part]], labels[rows[part]]
+        probabilities = predict_probabilities(forward, augment(known, amounts[part], OTHER_HANDS))
+        of_right.append(probabilities.max(axis=1)[probabilities.argmax(axis=1) == classes.argmax(axis=1)])
+        if are_glyphs:
+            unknown, classes = add_outliers(known, classes, [slice(0, len(known))], draws[part], 1)
+            of_none.append(predict_probabilities(forward, unknown).max(axis=1)[classes.max(axis=1) < 1])
+    right, none = (np.concatenate(sureness).astype(np.float64) for sureness in (of_right, of_none))
+    below = round(float(np.quantile(right, RIGHT_ONES_WARNED_OF)), DECIMALS) if len(right) else 1.0
+    taken = round(float((none >= below).mean()), DECIMALS) if len(none) else None
+    return {"unsure_below": below, "false_positive_rate": taken}

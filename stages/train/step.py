@@ -1,0 +1,123 @@
+"""One step of training: the gradients of a batch's shards, side by side, and their sum in a fixed order."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stages.cluster.cluster import ALONE, Cluster
+from stages.network.architecture import LOSS
+from stages.network.inference import shard_slices
+from stages.running.process import InputError
+
+RANDOM_STATE = "seed_generator_state"  # how Keras calls it in whatever layer
+
+
+class ShardedStep:
+    """Trains a network on a batch: one graph, in which each shard's gradient is computed by its own ops.
+
+    They run side by side on the inter-op pool, and on the processes of the cluster, and are summed in one order: the
+    mathematics of the whole batch, and the same rounding on every number of cores and of processes. The losses of
+    weights' regularizers count once a batch. A layer that looks at the batch, as BatchNormalization does, sees a shard
+    at a time, and updates its moving averages shard after shard. What a random layer, such as dropout, draws follows
+    from the seed, the epoch, the layer and the shard's place in the epoch, whichever process computes it.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        seed: int,
+        shards: int,
+        cluster: Cluster = ALONE,
+    ) -> None:
+        """Get ready to train `network` in place.
+
+        Raises:
+            InputError: a layer regularizes its activity, a loss that would count differently in shards, or, in a
+                cluster, changes something beside the weights, of which no process would know the others' share.
+        """
+        active = [layer.name for layer in network._flatten_layers() if layer.activity_regularizer]
+        if active:
+            raise InputError(
+                f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is"
+            )
+        with keras.StatelessScope() as scope:  # a call that changes nothing, but tells what one in training changes
+            network(tf.zeros((1, *network.input_shape[1:])), training=True)
+        changed = [variable for variable in network.variables if scope.get_current_value(variable) is not None]
+        states = [variable for variable in changed if variable.path.endswith(RANDOM_STATE)]
+        others = [variable.path for variable in changed if not variable.path.endswith(RANDOM_STATE)]
+        if others and cluster.size > 1:
+            raise InputError(
+                f"network: {', '.join(others)}: changes in training beside the weights, as BatchNormalization's "
+                "averages do, which several processes cannot share: train without TF_CONFIG"
+            )
+        self._network, self._optimizer, self._weights = network, optimizer, network.trainable_variables
+        self._loss_of = keras.losses.get(LOSS)
+        self._seed, self._shards, self._cluster = seed, shards, cluster
+        self._random_states = states  # pairs of integers, of which each draw adds 1 to the second one
+        self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # of a call
+        self._graph = tf.function(self._train)
+
+    def own_shards(self, n: int) -> list[slice]:
+        """Which rows of a batch of n each of this process's shards takes; it may have none."""
+        parts = shard_slices(n, self._shards)
+        return parts[self._cluster.share(len(parts))]
+
+    def __call__(
+        self, images: NDArray[np.float32], labels: NDArray[np.float32], rows: int, epoch: int, batch: int
+    ) -> tuple[float, float, float]:
+        """Train on one batch.
+
+        Args:
+            images, labels: `own_shards` of the batch, float32 (own, ...) and (own, classes), one-hot but for outliers.
+            rows: how many the whole batch has.
+            epoch, batch: the epoch's number, from 1, and the batch's in it, from 0.
+
+        Returns:
+            Of the whole batch, without its outliers: the sum of the losses, the number of right answers, that of rows.
+        """
+        figures = self._graph(tf.constant(images), tf.constant(labels), rows, tf.constant(self._seeds(epoch, batch)))
+        loss, hits, known = figures.numpy().tolist()
+        return loss, hits, known
+
+    def _seeds(self, epoch: int, batch: int) -> NDArray[np.int64]:
+        """The random states for a batch's first shard, (layers, 2)."""
+        seeds = np.empty((len(self._draws), 2), np.int64)
+        for number, draws in enumerate(self._draws):
+            seeds[number] = np.random.default_rng([self._seed, epoch, number]).integers(2**31, size=2)
+            seeds[number, 1] += batch * self._shards * draws
+        return seeds
+
+    def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tf.Tensor:
+        parts = shard_slices(rows, self._shards)
+        own = self._cluster.share(len(parts))
+        offset = parts[own.start].start if own.stop > own.start else 0
+        sizes = [int(np.prod(weight.shape)) for weight in self._weights]
+        told = []
+        for number in range(own.start, own.stop):
+            # As if all shards before had drawn, whichever process computes them.
+            for place, (state, draws) in enumerate(zip(self._random_states, self._draws, strict=True)):
+                state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))
+            shard = slice(parts[number].start - offset, parts[number].stop - offset)
+            told.append(self._tell(images[shard], labels[shard], rows, is_first=number == 0))
+        everyones = self._cluster.gather_parts(tf.stack(told) if told else tf.zeros((0, sum(sizes) + 3)), len(parts))
+        # One order: TensorFlow would rewrite a chain of additions, and `add_n` leaves the order open.
+        *sums, figures = tf.split(tf.reduce_sum(everyones, axis=0), [*sizes, 3])
+        gradients = [tf.reshape(total, weight.shape) for total, weight in zip(sums, self._weights, strict=True)]
+        self._optimizer.apply(gradients, self._weights)
+        return figures
+
+    def _tell(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
+        """All that is to be known of a shard, in one row: gradients, then what `__call__` returns."""
+        known = tf.cast(tf.reduce_max(labels, axis=1) == 1, tf.float32)  # else it is an outlier
+        with tf.GradientTape() as tape:
+            probabilities = self._network(images, training=True)
+            losses = self._loss_of(labels, probabilities)
+            share = tf.reduce_sum(losses) / rows
+            if is_first:
+                share += sum(weight.regularizer(weight) for weight in self._weights if weight.regularizer is not None)
+        hits = keras.metrics.categorical_accuracy(labels, probabilities)
+        figures = [tf.reduce_sum(losses * known), tf.reduce_sum(hits * known), tf.reduce_sum(known)]
+        told = [*tape.gradient(share, self._weights), *figures]
+        return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
