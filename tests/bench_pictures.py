@@ -11,7 +11,8 @@ goes to `python -m stages.predict_sample --json` of the project measured: this o
   wrong_silent   another answer, and nothing said.
 Seconds a picture are CPU time, which a busy machine still doubles: that of the set's process, less that of one for
 a single picture, over one picture less.
-tests/bench_pictures_068923f.csv has the figures of commit 068923f: of its own model, and of its `make handwriting`.
+tests/bench_pictures.csv has the figures, of the default model and of `make handwriting`, and
+tests/bench_pictures_068923f.csv those of commit 068923f.
 """
 
 import argparse

@@ -40,7 +40,7 @@ def changed_stages(project: Project) -> dict[str, set[str]]:
 
 def test_edits_change_exactly_the_stages_that_depend_on_them(project: Project) -> None:
     """As DVC sees it; which file and parameter a stage depends on is for tests/test_declarations.py."""
-    edited = ["requirements.lock", "stages/plotting/tiles.py", "stages/report/curves.py", "stages/network/inference.py"]
+    edited = ["requirements.lock", "stages/plotting.py", "stages/report/curves.py", "stages/network/inference.py"]
     of_no_stage = [
         "requirements-tools.lock",
         "params.yaml",
@@ -51,7 +51,7 @@ def test_edits_change_exactly_the_stages_that_depend_on_them(project: Project) -
         project.append(file, "\n# a comment\n")
     project.set_param("train.epochs", 3)
     stages = load(ROOT / "dvc.yaml")["stages"]
-    changes = ["requirements.lock", "stages/plotting", "stages/report", "stages/network"]
+    changes = ["requirements.lock", "stages/plotting.py", "stages/report", "stages/network"]
     expected = {path: {name for name, stage in stages.items() if path in stage["deps"]} for path in changes}
     assert changed_stages(project) == {**expected, "train": {"train"}}
 

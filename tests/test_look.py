@@ -13,7 +13,7 @@ import pytest
 
 from stages.arrays import npy
 from stages.glyphs.recognition import centred_glyphs
-from stages.plotting.tiles import tile
+from stages.plotting import tile
 from stages.prepare import contact_sheet, findings
 from stages.prepare.contact_sheet import draw_contact_sheet
 from stages.prepare.findings import row_hashes

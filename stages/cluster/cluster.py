@@ -13,14 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from stages.cluster.meeting import gone, meet
+from stages.cluster.meeting import gone, meet, start_tensorflow
 from stages.cluster.tf_config import Task, parse
-from stages.network.runtime import startup_noise_held_back
 from stages.running.process import InputError, reason
 
 PATIENCE = 600.0  # seconds to wait for the others
-PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
-REGISTERED = 30  # seconds that TensorFlow may take, once all have met, for what takes half a second
 LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
 GROUP = 1998  # no key of TensorFlow's own, which count from 1
 
@@ -54,40 +51,15 @@ class Cluster:
         """
         import tensorflow as tf
 
-        for name in PROXIES:  # it is not for the cluster's own addresses, and gRPC would wait for it in vain
-            os.environ.pop(name, None)
         meet(self.tasks, self.rank, self.patience)
         on_sigterm = signal.getsignal(signal.SIGTERM)
-        self._start_tensorflow()
+        self._strategy = start_tensorflow(self.tasks, self.rank)
         signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
         # It gathers in the order of the tasks' names, in which 10 comes before 2.
         ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
         self._order = sorted(self._order, key=lambda place: ranks[place])
         if not self.leads:  # nothing else would tell this process from one that hangs
             print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
-
-    def _start_tensorflow(self) -> None:
-        """Make TensorFlow's strategy for what comes with it: the server, the collectives, the watch over the peers."""
-        import tensorflow as tf
-        from tensorflow.python.eager import context
-
-        first, task = self.tasks[0], self.tasks[self.rank]
-        jobs: dict[str, list[str]] = {}
-        for each in self.tasks:
-            jobs.setdefault(each.kind, []).append(each.address)
-        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
-        )
-        # As the strategy would, but for the limit: it waits for an hour for one that has gone since all met.
-        context.context().configure_coordination_service(
-            "standalone", f"/job:{first.kind}/replica:0/task:0", cluster_register_timeout_in_ms=REGISTERED * 1000
-        )
-        service = context.context().coordination_service
-        service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
-        for kind, addresses in jobs.items():
-            service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
-        with startup_noise_held_back():
-            self._strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
     def share(self, count: int) -> slice:
         """Which of `count` parts of some work are this process's."""

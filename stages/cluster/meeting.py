@@ -1,4 +1,4 @@
-"""How the processes of a cluster come together before TensorFlow starts, and how one is found that has gone.
+"""How the processes of a cluster come together, start TensorFlow, and find the one that has gone.
 
 TensorFlow waits for its peers in silence, for an hour, and lets no other code of the process run: so they meet first.
 """
@@ -6,6 +6,7 @@ TensorFlow waits for its peers in silence, for an hour, and lets no other code o
 import contextlib
 import errno
 import json
+import os
 import select
 import socket
 import sys
@@ -13,11 +14,15 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from stages.cluster.tf_config import Task
+from stages.network.runtime import startup_noise_held_back
 from stages.running.process import InputError, reason
 
 FIRST_WORD, OFTEN = 3.0, 30.0  # seconds after which it is said who is waited for, and then again
+PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
+REGISTERED = 30  # seconds that TensorFlow may take, once all have met, for what takes half a second
 ANSWER = 5.0  # seconds for a living process to answer
 LINE = 2**20  # bytes: more than any message of ours
 # What a client of gRPC says first (RFC 9113, 3.4), with no settings of its own: the server answers with its settings.
@@ -118,15 +123,15 @@ def _tell(connection: socket.socket, end: str) -> None:
 
 def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
     """Say to the first task who one is, as soon as it listens, and wait for its word."""
-    first, said = tasks[0], b""
+    first, answer = tasks[0], b""
     with _connected(first, waiting) as connection, contextlib.suppress(OSError):
         connection.settimeout(waiting.patience + OFTEN)
         connection.sendall(hello(tasks, rank))
-        said = connection.makefile("rb").readline(LINE)
-    if not said:
+        answer = connection.makefile("rb").readline(LINE)
+    if not answer:
         raise InputError(f"{first} has ended, or did not get the others together in time")
     try:
-        end = str(json.loads(said))
+        end = str(json.loads(answer))
     except ValueError as error:
         raise InputError(f"TF_CONFIG: {first}: what listens there is not this training") from error
     if end:
@@ -139,6 +144,35 @@ def _connected(task: Task, waiting: _Waiting) -> socket.socket:
             return socket.create_connection(task.host_and_port, timeout=ANSWER)
         waiting.wait_for([task])
         time.sleep(0.2)
+
+
+def start_tensorflow(tasks: Sequence[Task], rank: int) -> Any:
+    """Make TensorFlow's strategy for what comes with it: the server, the collectives, the watch over the peers.
+
+    It goes on for as long as what is returned is held.
+    """
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    for name in PROXIES:  # none is for the cluster's own addresses, and gRPC would wait for it in vain
+        os.environ.pop(name, None)
+    first, task = tasks[0], tasks[rank]
+    jobs: dict[str, list[str]] = {}
+    for each in tasks:
+        jobs.setdefault(each.kind, []).append(each.address)
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
+    )
+    # As the strategy would, but for the limit: it waits for an hour for one that has gone since all met.
+    context.context().configure_coordination_service(
+        "standalone", f"/job:{first.kind}/replica:0/task:0", cluster_register_timeout_in_ms=REGISTERED * 1000
+    )
+    service = context.context().coordination_service
+    service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
+    for kind, addresses in jobs.items():
+        service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
+    with startup_noise_held_back():
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
 def gone(tasks: Sequence[Task]) -> list[Task]:

@@ -54,19 +54,19 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
         raise InputError(f"{path}: must be a model with one input and one output")
     if not keras.backend.is_float_dtype(network.inputs[0].dtype):
         raise InputError(f"{path}: takes images of {network.inputs[0].dtype}, must take floats, from 0 to 1")
-    taken, told = network.input_shape[1:], network.output_shape[1:]
-    if len(taken) != 3 or len(told) != 1 or None in (*taken, *told) or min(taken[0], taken[2]) > MOST_CHANNELS:
+    takes, gives = network.input_shape[1:], network.output_shape[1:]
+    if len(takes) != 3 or len(gives) != 1 or None in (*takes, *gives) or min(takes[0], takes[2]) > MOST_CHANNELS:
         raise InputError(
-            f"{path}: maps {taken} to {told}, must map (rows, cols, channels) or (channels, rows, cols), of at most "
+            f"{path}: maps {takes} to {gives}, must map (rows, cols, channels) or (channels, rows, cols), of at most "
             f"{MOST_CHANNELS} channels, to (classes,)"
         )
-    if input_shape is not None and taken != tuple(input_shape):
-        raise InputError(f"{path}: takes images of {taken}, must take {tuple(input_shape)}")
-    if classes is not None and told != (classes,):
-        raise InputError(f"{path}: has {told[0]} classes, must have {classes}")
+    if input_shape is not None and takes != tuple(input_shape):
+        raise InputError(f"{path}: takes images of {takes}, must take {tuple(input_shape)}")
+    if classes is not None and gives != (classes,):
+        raise InputError(f"{path}: has {gives[0]} classes, must have {classes}")
     if any(layer.compute_dtype == "bfloat16" for layer in network._flatten_layers()):  # crashes TensorFlow under AVX2
         raise InputError(f"{path}: computes in bfloat16; must compute in float16, float32 or float64")
-    image = np.linspace(0, 1, prod(taken), dtype=np.float32).reshape(1, *taken)
+    image = np.linspace(0, 1, prod(takes), dtype=np.float32).reshape(1, *takes)
     try:
         answer = network(image, training=False)
     except Exception as error:  # whatever layers of others raise

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from stages.plotting.canvas import new_figure, save_figure, shorten
+from stages.plotting import new_figure, save_figure, shorten
 from stages.predict_sample.sample import Sample
 
 LONGEST_NAME = 20  # characters of a class's name
@@ -50,8 +50,8 @@ def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], clas
         few = f" (the {len(most)} most probable of {len(classes):,})" if len(most) < len(classes) else ""
         chart.set_xlabel(f"class{few}")
 
-    told = "nothing predicted" if predicted is None else f"predicted {predicted}"
-    title = told if sample.label is None else f"{told}, label {classes[sample.label]}"
+    answer = "nothing predicted" if predicted is None else f"predicted {predicted}"
+    title = answer if sample.label is None else f"{answer}, label {classes[sample.label]}"
     if prediction["warning"]:
         title += f" - warning: {prediction['warning']}"
     figure.suptitle(title, color="tab:red" if prediction["warning"] else "black", parse_math=False)

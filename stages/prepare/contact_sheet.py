@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.npy import evenly_spaced
-from stages.plotting.canvas import WIDTH, new_figure, save_figure
-from stages.plotting.tiles import tile
+from stages.plotting import WIDTH, new_figure, save_figure, tile
 
 SAMPLES = 10  # of a class
 MOST_CLASSES = 30  # rows that are still one look

@@ -41,11 +41,10 @@ def class_names(
         return _at_least_two(names)
     if form == "one-hot":
         widths = {name: values.shape[1] for name, values in labels.items()}
-        wanted = classes or next(iter(widths.values()))
+        number = classes or next(iter(widths.values()))
         for name, width in widths.items():
-            if width != wanted:
-                raise InputError(f"{name}: one-hot labels of {width} classes, must be {wanted}")
-        number = wanted
+            if width != number:
+                raise InputError(f"{name}: one-hot labels of {width} classes, must be {number}")
     else:
         number = classes or _number_of_classes(labels)
     if given is not None and (len(set(given)) < len(given) or not all(map(is_name, given))):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from stages.plotting.canvas import CHART_COLORS, WIDTH, new_figure, save_figure, shorten
+from stages.plotting import CHART_COLORS, WIDTH, new_figure, save_figure, shorten
 from stages.report.tables import Row
 
 MOST_CLASSES = 20  # that still have room for their counts

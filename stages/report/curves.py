@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
 
-from stages.plotting.canvas import BLUE, CHART_COLORS, ORANGE, WIDTH, new_figure, save_figure
+from stages.plotting import BLUE, CHART_COLORS, ORANGE, WIDTH, new_figure, save_figure
 from stages.report.tables import Row
 
 

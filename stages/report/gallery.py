@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.plotting.canvas import GRAY, RED, WIDTH, new_figure, save_figure, shorten
-from stages.plotting.tiles import tile
+from stages.plotting import GRAY, RED, WIDTH, new_figure, save_figure, shorten, tile
 from stages.report.tables import Row
 
 COLUMNS, ROWS = 6, 4

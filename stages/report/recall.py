@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.plotting.canvas import BLUE, CHART_COLORS, WIDTH, new_figure, save_figure, shorten
+from stages.plotting import BLUE, CHART_COLORS, WIDTH, new_figure, save_figure, shorten
 from stages.report.tables import Row
 
 MOST_CLASSES = 40  # that one picture has room for

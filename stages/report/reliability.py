@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.plotting.canvas import BLUE, CHART_COLORS, GRAY, WIDTH, new_figure, save_figure
+from stages.plotting import BLUE, CHART_COLORS, GRAY, WIDTH, new_figure, save_figure
 from stages.report.tables import Row
 
 

@@ -16,7 +16,7 @@ OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
 SEED = 0  # the same rows and changes for every model
 
 MOST_ROWS = 3000  # enough for the quantile
-RIGHT_ONES_WARNED_OF = 0.02  # a share: to warn of more wrong answers costs more right ones a warning
+FALSE_ALARMS = 0.02  # share of right answers: to warn of more wrong ones costs more right ones a warning
 
 
 def measure_confidence(
@@ -56,6 +56,6 @@ def measure_confidence(
             unknown, classes = add_outliers(known, classes, [slice(0, len(known))], draws[part], 1)
             of_none.append(predict_probabilities(forward, unknown).max(axis=1)[classes.max(axis=1) < 1])
     right, none = (np.concatenate(sureness).astype(np.float64) for sureness in (of_right, of_none))
-    below = round(float(np.quantile(right, RIGHT_ONES_WARNED_OF)), DECIMALS) if len(right) else 1.0
+    below = round(float(np.quantile(right, FALSE_ALARMS)), DECIMALS) if len(right) else 1.0
     taken = round(float((none >= below).mean()), DECIMALS) if len(none) else None
     return {"unsure_below": below, "false_positive_rate": taken}

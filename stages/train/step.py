@@ -94,21 +94,23 @@ class ShardedStep:
         own = self._cluster.share(len(parts))
         offset = parts[own.start].start if own.stop > own.start else 0
         sizes = [int(np.prod(weight.shape)) for weight in self._weights]
-        told = []
+        results = []
         for number in range(own.start, own.stop):
             # As if all shards before had drawn, whichever process computes them.
             for place, (state, draws) in enumerate(zip(self._random_states, self._draws, strict=True)):
                 state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))
             shard = slice(parts[number].start - offset, parts[number].stop - offset)
-            told.append(self._tell(images[shard], labels[shard], rows, is_first=number == 0))
-        everyones = self._cluster.gather_parts(tf.stack(told) if told else tf.zeros((0, sum(sizes) + 3)), len(parts))
+            results.append(self._result(images[shard], labels[shard], rows, is_first=number == 0))
+        all_results = self._cluster.gather_parts(
+            tf.stack(results) if results else tf.zeros((0, sum(sizes) + 3)), len(parts)
+        )
         # One order: TensorFlow would rewrite a chain of additions, and `add_n` leaves the order open.
-        *sums, figures = tf.split(tf.reduce_sum(everyones, axis=0), [*sizes, 3])
+        *sums, figures = tf.split(tf.reduce_sum(all_results, axis=0), [*sizes, 3])
         gradients = [tf.reshape(total, weight.shape) for total, weight in zip(sums, self._weights, strict=True)]
         self._optimizer.apply(gradients, self._weights)
         return figures
 
-    def _tell(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
+    def _result(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
         """All that is to be known of a shard, in one row: gradients, then what `__call__` returns."""
         known = tf.cast(tf.reduce_max(labels, axis=1) == 1, tf.float32)  # else it is an outlier
         with tf.GradientTape() as tape:
@@ -119,5 +121,5 @@ class ShardedStep:
                 share += sum(weight.regularizer(weight) for weight in self._weights if weight.regularizer is not None)
         hits = keras.metrics.categorical_accuracy(labels, probabilities)
         figures = [tf.reduce_sum(losses * known), tf.reduce_sum(hits * known), tf.reduce_sum(known)]
-        told = [*tape.gradient(share, self._weights), *figures]
-        return tf.concat([tf.reshape(piece, [-1]) for piece in told], axis=0)
+        result = [*tape.gradient(share, self._weights), *figures]
+        return tf.concat([tf.reshape(piece, [-1]) for piece in result], axis=0)

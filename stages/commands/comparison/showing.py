@@ -11,7 +11,7 @@ from markupsafe import Markup
 from stages.arrays.prepared import channels_last, open_prepared_images
 from stages.commands.comparison.pairs import Comparison, p_value
 from stages.commands.comparison.results import recorded_outputs
-from stages.plotting.canvas import shorten
+from stages.plotting import shorten
 from stages.report.gallery import draw_gallery, most_confident
 from stages.report.tables import Row
 from stages.running.outputs import md5, replacing_all
