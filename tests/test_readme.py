@@ -47,6 +47,11 @@ def recipe_row(trained: dict[str, float], tested: dict[str, float], digest: str)
     return [f"{trained['val_accuracy']:.4f}", f"{accuracy:.4f} ({low:.4f} to {high:.4f})", digest]
 
 
+def test_the_table_of_stages_has_those_of_dvc_yaml() -> None:
+    table = README.partition("| stage | what it does |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == list(stages())
+
+
 def test_the_recipe_for_handwriting_is_shown_as_make_runs_it() -> None:
     command = re.compile(r"dvc exp run -n handwriting((?: -S \S+| \\\n\s+-S \S+)+)")
     shown, run = ([m.split() for m in command.findall(text)] for text in (README, MAKEFILE))
