@@ -134,13 +134,13 @@ class Cluster:
         own = np.frombuffer(bytes.fromhex("".join(digests.values())), np.int32)
         everyones = self.gather(tf.constant(own[None])).numpy().reshape(self.size, len(digests), -1)
         differing = (everyones != everyones[0]).any(axis=2)
-        found = [
+        differences = [
             f"{task} has other {', '.join(itertools.compress(digests, differs))}"
             for task, differs in zip(self.tasks, differing, strict=True)
             if differs.any()
         ]
-        if found:
-            raise InputError(f"{'; '.join(found)} than {self.tasks[0]}; must be the same")
+        if differences:
+            raise InputError(f"{'; '.join(differences)} than {self.tasks[0]}; must be the same")
 
     def finish(self) -> None:
         """Wait for all to come here, so that none ends well before the outputs are there."""

@@ -158,8 +158,8 @@ def start_tensorflow(tasks: Sequence[Task], rank: int) -> Any:
         os.environ.pop(name, None)
     first, task = tasks[0], tasks[rank]
     jobs: dict[str, list[str]] = {}
-    for each in tasks:
-        jobs.setdefault(each.kind, []).append(each.address)
+    for member in tasks:
+        jobs.setdefault(member.kind, []).append(member.address)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
     )

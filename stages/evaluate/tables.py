@@ -73,7 +73,7 @@ def list_classes(counts: Counts, classes: Sequence[int | str]) -> Iterator[dict[
 
     What would be a share of no images is None.
     """
-    figures = zip(classes, f1_scores(counts).tolist(), *(each.tolist() for each in counts), strict=True)
+    figures = zip(classes, f1_scores(counts).tolist(), *(column.tolist() for column in counts), strict=True)
     for name, f1, support, answers, hits in figures:
         low, high = wilson_interval(hits / support, support) if support else (None, None)
         yield {
@@ -90,7 +90,7 @@ def list_classes(counts: Counts, classes: Sequence[int | str]) -> Iterator[dict[
 def list_errors(answers: Answers, classes: Sequence[int | str]) -> Iterator[dict[str, Any]]:
     """For each image that is predicted wrong a row of ERROR: the probability is the one given to the wrong answer."""
     for index in np.flatnonzero(~answers.correct).tolist():
-        actual, predicted, confidence = (each[index].item() for each in answers)
+        actual, predicted, confidence = (column[index].item() for column in answers)
         yield dict(zip(ERROR, (index, classes[actual], classes[predicted], confidence), strict=True))
 
 
@@ -110,7 +110,7 @@ def calibration_bins(answers: Answers) -> tuple[NDArray[np.int64], NDArray[Any],
 
 def list_bins(answers: Answers) -> Iterator[dict[str, Any]]:
     """For each calibration bin with answers a row of BIN: mean confidence, and accuracy with its 95 % interval."""
-    for n, confidence, hits in zip(*(each.tolist() for each in calibration_bins(answers)), strict=True):
+    for n, confidence, hits in zip(*(column.tolist() for column in calibration_bins(answers)), strict=True):
         if n > 0:
             values = confidence / n, hits / n, *wilson_interval(hits / n, n), n
             yield dict(zip(BIN, values, strict=True))

@@ -72,9 +72,9 @@ def ways_to_read(piece: Piece, joined: Piece, cut: float) -> list[Edge]:
     Args:
         cut: what one leaves of how sure the network is of the pieces on its two sides.
     """
-    found = cuts(joined)
-    worths = [1.0, *(max(0.0, cut - LENGTH * length) for _, length in found), 1.0]
-    lefts = [np.zeros_like(joined.mask), *(left for left, _ in found), joined.mask]
+    cut_places = cuts(joined)
+    worths = [1.0, *(max(0.0, cut - LENGTH * length) for _, length in cut_places), 1.0]
+    lefts = [np.zeros_like(joined.mask), *(left for left, _ in cut_places), joined.mask]
     edges = []
     for start, stop in combinations(range(len(lefts)), 2):
         mask = lefts[stop] & ~lefts[start]

@@ -141,15 +141,15 @@ def cuts(piece: Piece) -> list[tuple[Mask, float]]:
     """Straight cuts through thin places of a piece, from the left: the mask left of each, its length in heights."""
     height = len(piece.mask)
     ys, xs = np.nonzero(piece.mask)
-    found: list[tuple[float, int, float]] = []  # the length, the column at half the height, the slant
+    candidates: list[tuple[float, int, float]] = []  # the length, the column at half the height, the slant
     for slant in SLANTS:
         columns = np.rint(xs + slant * (ys - height / 2)).astype(int)
         first = int(columns.min())
         ink = ndimage.uniform_filter1d(np.bincount(columns - first).astype(float), max(1, round(FINE * height)))
         thin, _ = find_peaks(-ink, distance=max(1, APART * height), prominence=THIN * height)
-        found += [(ink[k] / height, first + int(k), slant) for k in thin]
+        candidates += [(ink[k] / height, first + int(k), slant) for k in thin]
     chosen: list[tuple[int, float, float]] = []
-    for length, column, slant in sorted(found):
+    for length, column, slant in sorted(candidates):
         apart = (abs(column - other) + abs(slant - its) * height / 2 for other, its, _ in chosen)
         if len(chosen) < MOST_CUTS and min(apart, default=height) >= APART * height:
             chosen.append((column, slant, length))

@@ -131,14 +131,14 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
     Returns:
         Whether all of them could be read.
     """
-    found: list[Path | InputError] = []
+    files: list[Path | InputError] = []
     for place in paths:
         try:
-            found += find_pictures(place)
+            files += find_pictures(place)
         except InputError as error:
-            found.append(error)
+            files.append(error)
     all_read = True
-    for path in found:
+    for path in files:
         try:
             if isinstance(path, InputError):
                 raise path

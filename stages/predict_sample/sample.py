@@ -111,16 +111,16 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
     digits = read_digits(luma(rgb), rows, cols, judge)
-    found = original.copy()
+    marked = original.copy()
     for piece in digits.passed_over:
-        found[piece.box][piece.mask] = ORANGE
+        marked[piece.box][piece.mask] = ORANGE
     for number, piece in enumerate(digits.pieces):
-        found[piece.box][piece.mask] = BLUE if number % 2 else RED  # neighbours in two colours
+        marked[piece.box][piece.mask] = BLUE if number % 2 else RED  # neighbours in two colours
     boxes, passed_over = (
         [_box(piece, size, original.shape) for piece in pieces] for pieces in (digits.pieces, digits.passed_over)
     )
     are_cut = [piece.is_cut for piece in digits.pieces]
-    steps = {"original": original, "found": found}
+    steps = {"original": original, "found": marked}
     return Sample(digits.fields, boxes, are_cut, passed_over, steps, warning=digits.warning, note=note)
 
 

@@ -34,15 +34,15 @@ def main() -> None:
 
     prepare = convert(read_params()["prepare"], Prepare)
     sets = open_sets(args.raw, prepare.raw_image_data_format)
-    classes = class_names({each.y: each.labels for each in sets.values()}, prepare.classes, prepare.class_names)
-    white = white_level({each.x: largest_pixel(each.images, each.x) for each in sets.values()}, prepare.scale)
-    images = {name: each.images for name, each in sets.items()}
+    classes = class_names({raw.y: raw.labels for raw in sets.values()}, prepare.classes, prepare.class_names)
+    white = white_level({raw.x: largest_pixel(raw.images, raw.x) for raw in sets.values()}, prepare.scale)
+    images = {name: raw.images for name, raw in sets.items()}
     if prepare.image_data_format == "channels_first" and (columns := images["train"].shape[2]) <= MOST_CHANNELS:
         raise InputError(
             f"params.yaml: prepare.image_data_format = channels_first: images of {columns} columns would be taken for "
             "others with as many channels; must be channels_last"
         )
-    labels = {name: class_numbers(each.labels, each.y, classes) for name, each in sets.items()}
+    labels = {name: class_numbers(raw.labels, raw.y, classes) for name, raw in sets.items()}
 
     look = look_at(images, labels, classes)
     if look.warnings and prepare.strict:

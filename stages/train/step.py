@@ -91,11 +91,11 @@ class ShardedStep:
 
     def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tf.Tensor:
         parts = shard_slices(rows, self._shards)
-        own = self._cluster.share(len(parts))
-        offset = parts[own.start].start if own.stop > own.start else 0
+        own_parts = self._cluster.share(len(parts))
+        offset = parts[own_parts.start].start if own_parts.stop > own_parts.start else 0
         sizes = [int(np.prod(weight.shape)) for weight in self._weights]
         results = []
-        for number in range(own.start, own.stop):
+        for number in range(own_parts.start, own_parts.stop):
             # As if all shards before had drawn, whichever process computes them.
             for place, (state, draws) in enumerate(zip(self._random_states, self._draws, strict=True)):
                 state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))

@@ -22,7 +22,7 @@ class Results:
 
     revision: where it is.
     n: how many test images there are.
-    errors: the wrong answers, rows of `figures.tables.ERRORS`, by the number of the test image.
+    errors: the wrong answers, rows of `report.tables.ERRORS`, by the number of the test image.
     test_set: what tells these images and their labels from others.
     """
 
