@@ -238,7 +238,7 @@ def train_that_stops_once_all_have_met(how: signal.Signals) -> list[str]:
         "import os",
         "from stages.train import __main__ as train",
         "from stages.running import process",
-        "from stages.train import cluster",
+        "from stages.cluster import cluster",
         "meet = cluster.meet",
         f"cluster.meet = lambda *args: (meet(*args), os.kill(os.getpid(), {int(how)}))",
         "process.run(train.main)",
