@@ -50,6 +50,12 @@ def test_a_shard_has_the_outliers_of_its_own_rows_whichever_others_are_there() -
     np.testing.assert_array_equal(add_outliers(IMAGES, LABELS, one, DRAWN, 1)[0], IMAGES)  # there is no other glyph
 
 
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1), (2, 5), (7, 30)])
+def test_images_of_any_shape_have_outliers(shape: tuple[int, int]) -> None:
+    images = (RNG.random((24, *shape, 1)) < 0.3).astype(np.float32)
+    assert add_outliers(images, LABELS, SHARDS, DRAWN, 1)[0].shape == images.shape
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
 def test_every_kind_fills_the_box_and_is_centred(kind: Any) -> None:
     for row in range(12):

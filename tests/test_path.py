@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from stages.predict_sample.path import best_path
 from stages.predict_sample.pieces import Piece, find_row
@@ -57,6 +58,19 @@ def test_what_the_network_is_sure_of_is_not_cut() -> None:
 def test_a_network_that_takes_much_for_digits_cuts_less() -> None:
     pieces = read(ink(*DIGITS[:2], BRIDGES[0]), rate=0.9)
     assert [piece.is_cut for piece in pieces] == [False]
+
+
+def test_cuts_that_cross_read_no_ink_twice() -> None:
+    """A network that is unsure of wholes, and as good as any of parts: it takes whichever cuts there are."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        written = ndimage.binary_dilation(rng.random((40, 60)) < 0.02, iterations=4)
+        row, _ = find_row(written, written)
+        pieces = best_path(row, lambda pieces: rng.random(len(pieces)).astype(np.float32), 1.1, 0.0)
+        read_times = np.zeros(written.shape, int)
+        for piece in pieces:
+            read_times[piece.box] += piece.mask
+        assert read_times.max() == 1
 
 
 def test_a_slanted_cut_goes_between_slanted_digits() -> None:

@@ -1,4 +1,4 @@
-"""How sure a network is when it is right: what its answers to pictures are measured by."""
+"""How sure a network is when it is right, and of what is of no class: what its answers to pictures are measured by."""
 
 import keras
 import numpy as np

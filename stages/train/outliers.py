@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from stages.arrays.prepared import channels_last
 from stages.glyphs.field import Gray, fit_into_field, span
 
 DRAWS = 32  # random numbers for each row
@@ -38,7 +39,7 @@ def add_outliers(
     Returns:
         Images and labels with them.
     """
-    glyphs = images.reshape(len(images), *(side for side in images.shape[1:] if side != 1))
+    glyphs = channels_last(images)[..., 0]
     mixed, of_none = images.copy(), labels.copy()
     for shard in shards:
         size = shard.stop - shard.start
