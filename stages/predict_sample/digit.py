@@ -64,9 +64,7 @@ def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
     is_pale = level < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
     ink = np.clip(ink / (2 * level), 0, 1)
 
-    @cache
-    def field(piece: Piece) -> Gray:
-        return fit_field(ink, piece, rows, cols)
+    field = cache(lambda piece: fit_field(ink, piece, rows, cols))
 
     def fields(pieces: Sequence[Piece]) -> NDArray[np.float32]:
         return np.stack([field(piece) for piece in pieces])
