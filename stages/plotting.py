@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.running.outputs import replacing
+from stages.running.outputs import writing
 
 DPI = 100
 CHART_COLORS = 64  # that a chart is saved with
@@ -29,12 +29,12 @@ def new_figure(width: int, height: int, **options: Any) -> Figure:
 
 def save_figure(figure: Figure, path: Path, colors: int | None = None) -> None:
     """Write a figure as PNG, brought to at most so many colors, if given: a chart then takes a third of the bytes."""
-    with replacing(path) as partial, warnings.catch_warnings():
+    with writing(path), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
-        figure.savefig(partial, metadata={"Software": None})
+        figure.savefig(path, metadata={"Software": None})
         if colors is not None:
-            picture = Image.open(partial).convert("RGB")
-            picture.quantize(colors, dither=Image.Dither.NONE).save(partial, optimize=True)
+            picture = Image.open(path).convert("RGB")
+            picture.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def shorten(name: object, length: int) -> str:

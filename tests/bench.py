@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.declarations import stages
 from tests.project import ROOT, Project, copy_project
 
-PREPARED = [str(ROOT / "data/prepared/x_train.npy"), str(ROOT / "data/prepared/y_train.npy")]
+PREPARED = ROOT / "data/prepared/train"
 
 
 class Epochs:
@@ -78,7 +78,7 @@ def bench_epochs(rounds: int) -> None:
     print("time of a training epoch, ours / plain Keras", flush=True)
     for instruction_set, target in (("native", "at most 0.87"), ("avx2", "at most 1.00")):
         ours = Epochs("-m", "tests.bench", "--epochs", instruction_set)
-        plain = Epochs("tests/plain_keras.py", "epochs", *PREPARED)
+        plain = Epochs("tests/plain_keras.py", "epochs", str(PREPARED))
         print_ratio(f"  {instruction_set}", *alternate(ours, plain, rounds), target)
 
 
@@ -122,13 +122,13 @@ def our_epochs(instruction_set: str) -> None:
 
     from msgspec import convert
 
-    from stages.arrays.npy import Rows, open_array
+    from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
     from stages.network.architecture import build_network
     from stages.network.parameters import Model
     from stages.train.loop import Training
     from stages.train.parameters import Train
 
-    images, labels = Rows(Path(PREPARED[0])), open_array(Path(PREPARED[1]))
+    images, labels = Rows(PREPARED / IMAGES), open_array(PREPARED / LABELS)
     params = load(PARAMS_FILE)
     network = build_network(images.shape[1:], 10, convert(params["model"], Model))
     training = Training(network, images, labels, convert(params["train"], Train))

@@ -40,8 +40,8 @@ def build() -> Any:
 def load(data: Path) -> list[Any]:
     arrays = []
     for name in ("train", "test"):
-        arrays.append(np.load(data / f"x_{name}.npy").reshape(-1, 28, 28, 1) / 255.0)
-        arrays.append(keras.utils.to_categorical(np.load(data / f"y_{name}.npy"), 10))
+        arrays.append(np.load(data / name / "images.npy").reshape(-1, 28, 28, 1) / 255.0)
+        arrays.append(keras.utils.to_categorical(np.load(data / name / "labels.npy"), 10))
     return arrays
 
 
@@ -58,8 +58,8 @@ def main() -> None:
         _, _, x_test, y_test = load(first)
         print("Predict:", keras.models.load_model(second).predict(x_test[:1]).argmax(), "Label:", y_test[0].argmax())
     elif mode == "arrays":
-        x = np.load(first / "x_train.npy").reshape(-1, 28, 28, 1).astype("float32") / 255
-        y = keras.utils.to_categorical(np.load(first / "y_train.npy"), 10)
+        x = np.load(first / "train/images.npy").reshape(-1, 28, 28, 1).astype("float32") / 255
+        y = keras.utils.to_categorical(np.load(first / "train/labels.npy"), 10)
         build().fit(x, y, batch_size=128, epochs=1, validation_split=0.05, verbose=2)
     elif mode == "pictures":
         options = {"label_mode": "categorical", "color_mode": "grayscale", "batch_size": 128, "image_size": (28, 28)}
@@ -69,7 +69,7 @@ def main() -> None:
         model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
         model.fit(train, validation_data=validation, epochs=1, verbose=2)
     else:
-        x, y = np.load(first), np.load(second)
+        x, y = np.load(first / "images.npy"), np.load(first / "labels.npy")
         split = int(len(x) * 0.95)
         model = build()
         for _ in sys.stdin:

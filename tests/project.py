@@ -1,6 +1,5 @@
 """A copy of this project in a temporary folder, and what a person does with it there."""
 
-import hashlib
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
+from stages.commands.comparison.results import md5_as_dvc
 from stages.running.params import Section, flatten, load, parse
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ train: {seed: 1998, epochs: 5, batch_size: 128, learning_rate: 0.001, schedule: 
   validation_split: 0.05, validation_rows: last, shards: 4,
   augmentation: {rotation: 0, shear: 0, zoom: 0, shift: 0}, outliers: 0}
 tensorflow: {instruction_set: avx2, device: cpu}
-predict: {input: data/prepared/x_test.npy, index: 0, preprocessing: digit}
+predict: {input: data/prepared/test/images.npy, index: 0, preprocessing: digit}
 gate: {accuracy: 0.983, level: 0.05}
 """
 
@@ -119,8 +119,8 @@ class Project:
 
 
 def md5(path: Path) -> str:
-    """As DVC takes it: of the bytes as they lie."""
-    return hashlib.md5(path.read_bytes()).hexdigest() if path.exists() else "missing"
+    """As DVC takes it, of a file or a folder."""
+    return md5_as_dvc(path) if path.exists() else "missing"
 
 
 def output_paths() -> list[str]:

@@ -16,13 +16,13 @@ from PIL import Image
 
 from stages.ingest.class_folders import held_back
 from stages.ingest.parameters import Data
-from stages.ingest.recognition import copy_source
+from stages.ingest.raw import FILES
+from stages.ingest.sources import copy_source
 from stages.running.process import InputError
 from tests.project import section
 
 ROWS, COLS = 4, 6
 THREE = "1 (10), 2 (10), 10 (10)"
-NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
 def pixels(seed: int, channels: int = 3) -> np.ndarray:
@@ -49,19 +49,19 @@ def ingest(source: Path, raw: Path, **options: Any) -> list[str]:
 
 
 def arrays(raw: Path) -> dict[str, np.ndarray]:
-    return {name: np.load(raw / f"{name}.npy") for name in NAMES}
+    return {name: np.load(raw / file) for name, file in FILES.items()}
 
 
 def digest(raw: Path) -> str:
-    return hashlib.md5(b"".join((raw / f"{name}.npy").read_bytes() for name in NAMES)).hexdigest()
+    return hashlib.md5(b"".join((raw / file).read_bytes() for file in FILES.values())).hexdigest()
 
 
 def only_picture(folder: Path, raw: Path, **options: Any) -> np.ndarray:
     """What a folder with the one picture cat/a.* gives for it."""
     save(folder / "cat/other.png", pixels(1))
     ingest(folder, raw, **options)
-    other = pixels(1) if np.load(raw / "x_train.npy").ndim == 4 else np.asarray(Image.fromarray(pixels(1)).convert("L"))
-    found = [np.load(raw / f"x_{name}.npy")[0] for name in ("train", "test")]
+    found = [np.load(raw / name / "images.npy")[0] for name in ("train", "test")]
+    other = pixels(1) if found[0].ndim == 3 else np.asarray(Image.fromarray(pixels(1)).convert("L"))
     return next(image for image in found if not np.array_equal(image, other))
 
 

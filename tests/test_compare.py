@@ -52,7 +52,7 @@ def test_the_paired_interval_holds_the_true_difference_95_times_in_100() -> None
 
 
 def test_results_on_other_test_images_are_not_compared() -> None:
-    a, b = (Results(Revision(name), 200, {}, (f"the MD5 of {name}'s images",)) for name in "ab")
+    a, b = (Results(Revision(name), 200, {}, f"the MD5 of {name}'s images") for name in "ab")
     with pytest.raises(InputError, match=r"a and b were not graded on the same test images \(200 and 200\)"):
         compare(a, b)
     assert compare(a, a).pairs == Pairs(200, 0, 0, 0)
@@ -62,11 +62,18 @@ HEADER = "index,actual,predicted,probability\n"
 UNRELATED = json.dumps({"stages": {"a": {"outs": [{"path": "metrics/test.json", "md5": "another"}]}}})
 
 
+CONTENTS = {"metrics/test.json": '{"n": 3}', "metrics/errors.csv": HEADER}
+BEFORE = json.dumps(
+    {"stages": {"a": {"outs": [{"path": p, "md5": hashlib.md5(c.encode()).hexdigest()} for p, c in CONTENTS.items()]}}}
+)
+
+
 @pytest.mark.parametrize(
     ("metrics", "errors", "lock", "message"),
     [
         ('{"n": 3}', f"{HEADER}one,a,b,0.5\n", None, "must be a table with index"),
         ('{"accuracy": 0.5}', HEADER, None, "must be what evaluate wrote"),
+        ('{"n": 3}', HEADER, BEFORE, r"dvc\.lock records no data/raw/test; another pipeline wrote it"),
         ('{"n": 3}', HEADER, "stages: {}", "has no metrics/test.json; `dvc repro` makes it"),
         ('{"n": 3}', HEADER, UNRELATED, r"metrics/test\.json is not what dvc\.lock records; `dvc repro` makes both"),
         ('{"n": 3}', HEADER, "<<<<<<< HEAD\nstages: {}\n=======\n", r"dvc\.lock: cannot be read"),
@@ -75,7 +82,7 @@ UNRELATED = json.dumps({"stages": {"a": {"outs": [{"path": "metrics/test.json", 
 def test_results_that_cannot_be_read_are_one_line(metrics: str, errors: str, lock: str | None, message: str) -> None:
     contents = {"metrics/test.json": metrics.encode(), "metrics/errors.csv": errors.encode()}
     outs = [{"path": path, "md5": hashlib.md5(content).hexdigest()} for path, content in contents.items()]
-    outs += [{"path": f"data/raw/{name}_test.npy", "md5": name} for name in "xy"]
+    outs.append({"path": "data/raw/test", "md5": "of the test set"})
     contents["dvc.lock"] = (lock or json.dumps({"stages": {"all": {"outs": outs}}})).encode()
     with pytest.raises(InputError, match=message):
         read_results(cast(Revision, SimpleNamespace(read=contents.get)))
@@ -115,8 +122,8 @@ def test_every_number_of_a_comparison_is_that_of_the_wrong_answers_of_both(
 
 def test_pictures_are_of_the_images_graded_or_not_drawn_at_all(copy: Project) -> None:
     comparison = compare(*(read_results(find_revision(name)) for name in ("HEAD~1", "HEAD")))
-    np.save("data/prepared/x_test.npy", np.zeros((80, 28, 28, 1), np.float32))
-    with pytest.raises(InputError, match=r"data/prepared/x_test\.npy: not that of HEAD"):
+    np.save("data/prepared/test/images.npy", np.zeros((80, 28, 28, 1), np.float32))
+    with pytest.raises(InputError, match=r"data/prepared/test: not that of HEAD"):
         draw_galleries(Path("drawn"), comparison)
     assert not Path("drawn").exists()
 
@@ -151,7 +158,7 @@ class Page:
 
 def page_about(name: str) -> Page:
     """The page of a comparison of which everything that users name has this name."""
-    results = Results(Revision(name), 1, {}, ())
+    results = Results(Revision(name), 1, {}, "")
     error = {"actual": name, "predicted": name, "probability": 0.5}
     comparison = Comparison(results, results, Pairs(0, 1, 0, 0), {}, {0: error})
     return Page(as_page(fill_in("comparison.md.j2", comparison=comparison)))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import train_command
 from tests.project import Project, md5
 
 # What could change a result, or the bytes of an output, from outside of the project.
@@ -77,26 +76,24 @@ def eight_cores(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def train(project: Project, intraop: int = 0, **env: str) -> dict[str, str]:
     """Train by hand under other conditions; returns the hashes of what came out."""
-    paths = {"model": "a.h5", "confidence": "a.json", "metrics": "b.json", "history": "a.csv", "resume": "other"}
-    words = [word for option, path in paths.items() for word in (f"--{option}", path)]
-    command = ["python", "-c", DRIVER, "16", str(intraop), *train_command()[2:], *words]
-    said = Project(project.root, env).succeed(*command)
+    words = ["data/prepared/train", "again/models", "again/metrics", "--resume", "other"]
+    said = Project(project.root, env).succeed("python", "-c", DRIVER, "16", str(intraop), "stages.train", *words)
     assert f"intra-op threads {intraop or 1}" in said
-    return {name: md5(project.root / name) for name in ("a.h5", "a.json", "a.csv")}
+    return results(project.root / "again")
 
 
-def expected(project: Project) -> dict[str, str]:
-    made = ("models/cnn.h5", "models/confidence.json", "metrics/history.csv")
-    return dict(zip(("a.h5", "a.json", "a.csv"), [md5(project.root / path) for path in made], strict=True))
+def results(folder: Path) -> dict[str, str]:
+    names = ("models/cnn.h5", "models/confidence.json", "metrics/history.csv")
+    return {name: md5(folder / name) for name in names}
 
 
 def test_eight_cores_and_sixteen_threads_give_the_same_model(project: Project, eight_cores: str) -> None:
-    assert train(project, LD_PRELOAD=eight_cores) == expected(project)
+    assert train(project, LD_PRELOAD=eight_cores) == results(project.root)
 
 
 @pytest.mark.slow
 def test_the_check_above_can_fail(project: Project, eight_cores: str) -> None:
-    assert train(project, intraop=4, LD_PRELOAD=eight_cores)["a.h5"] != expected(project)["a.h5"]
+    assert train(project, intraop=4, LD_PRELOAD=eight_cores)["models/cnn.h5"] != results(project.root)["models/cnn.h5"]
 
 
 @pytest.mark.slow

@@ -72,7 +72,9 @@ def test_mnist_images_saved_as_pictures_are_read_as_well_as_directly(tmp_path: P
     assert through_pictures >= direct - 0.006  # 0.003 over all 10,000; a fifth of them scatters
 
 
-@pytest.mark.skipif(not (ROOT / "data/prepared/x_train.npy").exists(), reason="needs the prepared data: `dvc repro`")
+@pytest.mark.skipif(
+    not (ROOT / "data/prepared/train/images.npy").exists(), reason="needs the prepared data: `dvc repro`"
+)
 def test_the_benchmark_trains_with_the_recipe_of_params_yaml() -> None:
     command = [sys.executable, "-m", "tests.bench", "--epochs", "avx2"]
     run = subprocess.run(command, cwd=ROOT, input="\n", text=True, capture_output=True)

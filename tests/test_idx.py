@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stages.ingest.parameters import Data
-from stages.ingest.recognition import copy_source
+from stages.ingest.raw import FILES
+from stages.ingest.sources import copy_source
 from stages.running.process import InputError
 from tests.project import section
 
@@ -19,7 +20,6 @@ ARRAYS = {
     "t10k-images-idx3-ubyte": rng.integers(0, 256, (10, 4, 5), dtype=np.uint8),
     "t10k-labels-idx1-ubyte": rng.integers(0, 10, 10, dtype=np.uint8),
 }
-WRITTEN = ("x_train", "y_train", "x_test", "y_test")
 
 
 def idx(array: np.ndarray, shape: tuple[int, ...] | None = None, magic: bytes | None = None) -> bytes:
@@ -49,8 +49,8 @@ def test_the_usual_names_gzipped_or_not_give_the_arrays(tmp_path: Path, naming: 
     source = write(tmp_path / "source", **naming)
     (source / "emnist-balanced-mapping.txt").write_text("0 48\n")
     assert ingest(source, tmp_path / "raw") == [f"{source}: IDX files: 30 training and 10 test images of 4x5"]
-    for name, array in zip(WRITTEN, ARRAYS.values(), strict=True):
-        found = np.load(tmp_path / "raw" / f"{name}.npy")
+    for file, array in zip(FILES.values(), ARRAYS.values(), strict=True):
+        found = np.load(tmp_path / "raw" / file)
         assert found.dtype == np.uint8 and (found == array).all() and found.shape == array.shape
 
 
@@ -64,9 +64,9 @@ def test_of_a_folder_with_both_as_torchvision_leaves_it_plain_is_taken(tmp_path:
 def test_images_stored_by_columns_are_transposed_if_the_parameter_says(tmp_path: Path) -> None:
     (line,) = ingest(write(tmp_path / "source", suffix=".gz"), tmp_path / "raw", transposed=True)
     assert line.endswith("images of 5x4")
-    found = np.load(tmp_path / "raw/x_train.npy")
+    found = np.load(tmp_path / "raw/train/images.npy")
     assert (found == ARRAYS["train-images-idx3-ubyte"].transpose(0, 2, 1)).all()
-    assert (np.load(tmp_path / "raw/y_train.npy") == ARRAYS["train-labels-idx1-ubyte"]).all()
+    assert (np.load(tmp_path / "raw/train/labels.npy") == ARRAYS["train-labels-idx1-ubyte"]).all()
 
 
 IMAGES = ARRAYS["train-images-idx3-ubyte"]

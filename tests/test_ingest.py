@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from stages.ingest.parameters import Data
-from stages.ingest.raw import NAMES
-from stages.ingest.recognition import copy_source
+from stages.ingest.raw import FILES
+from stages.ingest.sources import copy_source
 from stages.running.process import InputError
 from tests.project import section
 
@@ -42,15 +42,15 @@ def npy(shape: tuple[int, ...], data: bytes) -> bytes:
 def bad_archive(path: Path, mnist: dict[str, np.ndarray], case: str) -> None:
     """Write an archive that must be refused."""
     changed: dict[str, dict[str, np.ndarray]] = {
-        "a key short": {name: mnist[name] for name in NAMES[:3]},
+        "a key short": {name: mnist[name] for name in list(FILES)[:3]},
         "lengths": {**mnist, "y_test": mnist["y_test"][1:]},
         "sizes": {**mnist, "x_test": mnist["x_test"][:, 1:]},
-        "scalars": {name: np.zeros(()) for name in NAMES},
+        "scalars": {name: np.zeros(()) for name in FILES},
         "pickled": {**mnist, "y_test": np.array([print], dtype=object)},
     }
     members: dict[str, dict[str, bytes]] = {
-        "garbage": dict.fromkeys(NAMES, b"no array"),
-        "claims": dict.fromkeys(NAMES, npy((10**14, 28, 28), bytes(1000))),
+        "garbage": dict.fromkeys(FILES, b"no array"),
+        "claims": dict.fromkeys(FILES, npy((10**14, 28, 28), bytes(1000))),
     }
     if case in members:
         with zipfile.ZipFile(path, "w") as archive:
@@ -68,7 +68,7 @@ ARCHIVES = {
     "a key short": r"a\.npz/y_test\.npy: no such file; a data source must hold x_train, y_train, x_test, y_test as",
     "cut": r"a\.npz: damaged archive \(File is not a zip file\); must hold x_train, ",
     "flipped": r"a\.npz: damaged archive \(Bad CRC-32 for file 'x_train\.npy'\)",
-    "text": r"a\.npz: must be an \.npz archive or a folder",
+    "text": r"a\.npz: no data found: must be an \.npz archive, or hold",
     "pickled": r"a\.npz/y_test\.npy: not a readable .* Python objects .*; text must be saved as array\.astype\(str\)",
     "garbage": r"a\.npz/x_train\.npy: not a readable \.npy array",
     "claims": r"a\.npz/x_train\.npy: not a readable \.npy array .*: mmap length is greater than file size",
@@ -84,19 +84,19 @@ def test_a_bad_archive_is_one_clear_error_and_earlier_outputs_stay(
 ) -> None:
     raw, good = tmp_path / "raw", write_npz(tmp_path / "good.npz", **mnist)
     assert ingest(good, raw) == [f"{good}: an archive of .npy arrays: 600 training and 200 test images of 28x28"]
-    before = {path.name: path.read_bytes() for path in raw.iterdir()}
+    before = {path: path.read_bytes() for path in raw.rglob("*.*")}
     bad_archive(tmp_path / "a.npz", mnist, case)
     with pytest.raises(InputError, match=ARCHIVES[case]) as caught:
         ingest(tmp_path / "a.npz", raw)
     assert "\n" not in str(caught.value)
-    assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
+    assert {path: path.read_bytes() for path in raw.rglob("*.*")} == before
 
 
 def test_what_is_no_source_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.npz: no such file or folder"):
         ingest(tmp_path / "none.npz", tmp_path / "raw")
     (tmp_path / "empty").mkdir()
-    looked_for = r"empty: no data found: looked for .* \(x_train, .*-idx3-ubyte, or .*cat/1\.png; there is nothing"
+    looked_for = r"empty: no data found: must be an .*-idx3-ubyte, or pictures .*1\.png; there is nothing"
     with pytest.raises(InputError, match=looked_for):
         ingest(tmp_path / "empty", tmp_path / "raw")
 
@@ -124,14 +124,14 @@ def test_a_full_disk_is_an_error_of_the_output_and_nothing_stays(
     source = write_npz(tmp_path / "good.npz", **mnist)
     with pytest.raises(OSError, match="No space left on device") as caught:
         ingest(source, small_disk / "raw")
-    assert caught.value.filename == str(small_disk / "raw/x_train.npy")
+    assert caught.value.filename == str(small_disk / "raw/train/images.npy")
     assert list(small_disk.rglob("*.npy")) == []
 
 
 def test_a_source_of_two_kinds_is_refused(tmp_path: Path, mnist: dict[str, np.ndarray]) -> None:
     save_all(tmp_path, mnist)
     (tmp_path / "train-images-idx3-ubyte").touch()
-    with pytest.raises(InputError, match=r"holds the four arrays as \.npy files and IDX files .*; must be of one kind"):
+    with pytest.raises(InputError, match=r"holds the \.npy files x_train, .* and IDX files .*; must be of one kind"):
         ingest(tmp_path, tmp_path / "raw")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stages.arrays import npy
-from stages.glyphs.recognition import centred_glyphs
+from stages.glyphs import centred_glyphs
 from stages.plotting import tile
 from stages.prepare import contact_sheet, findings
 from stages.prepare.contact_sheet import draw_contact_sheet

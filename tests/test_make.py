@@ -36,11 +36,12 @@ def test_after_a_failed_run_make_restore_brings_the_last_results_back(project: P
     project.set_param("prepare.classes", 5)
     run = project.run("dvc", "repro")
     assert run.returncode != 0
-    assert "data/raw/y_train.npy: label 5 in row 0, must be a whole number in 0..4" in run.stderr
+    assert "data/raw/train/labels.npy: label 5 in row 0, must be a whole number in 0..4" in run.stderr
     assert "Traceback" not in run.stderr
     (project.root / "metrics/notes.md").write_text("mine")  # which the last commit has not
     project.run("git", "add", "-A")
-    (project.root / "data/prepared/x_test.npy").write_bytes(b"of a run that was killed")
+    (project.root / "data/prepared/test").mkdir()
+    (project.root / "data/prepared/test/images.npy").write_bytes(b"of a run that was killed")
     (project.root / ".dvc/tmp/rwlock").write_text("")
     assert project.run("dvc", "repro").returncode != 0
     assert project.digests() != reproduced.digests()

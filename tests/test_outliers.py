@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.glyphs.field import fit_into_field
+from stages.glyphs import fit_into_field
 from stages.train.outliers import DRAWS, KINDS, add_outliers
 from tests.project import copy_project
 
@@ -77,11 +77,11 @@ def test_what_looks_like_a_glyph_of_the_shard_is_no_outlier() -> None:
 
 def test_outliers_are_refused_of_images_that_are_no_glyphs(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
-    np.save(project.root / "x.npy", RNG.random((64, 12, 12, 1), np.float32))
-    np.save(project.root / "y.npy", np.eye(2, dtype=np.float32)[RNG.integers(2, size=64)])
+    (project.root / "glyphs").mkdir()
+    np.save(project.root / "glyphs/images.npy", RNG.random((64, 12, 12, 1), np.float32))
+    np.save(project.root / "glyphs/labels.npy", np.eye(2, dtype=np.float32)[RNG.integers(2, size=64)])
     project.set_param("train.outliers", 0.2)
-    outputs = [f"--{name}=out.{name}" for name in ("model", "confidence", "metrics", "history")]
-    run = project.run("python", "-m", "stages.train", "--images=x.npy", "--labels=y.npy", *outputs)
-    assert run.returncode == 1 and not list(project.root.glob("out.*"))
+    run = project.run("python", "-m", "stages.train", "glyphs", "out", "out")
+    assert run.returncode == 1 and not (project.root / "out").exists()
     message = "params.yaml: train.outliers = 0.2: is for light glyphs in the centre of a dark field, which these images"
     assert message in run.stderr and "Traceback" not in run.stderr

@@ -113,7 +113,7 @@ def test_a_data_source_that_dvc_cannot_take_is_one_line(source: str, problem: st
 def test_a_sample_that_dvc_cannot_take_is_one_line(sample: str, problem: str) -> None:
     (line,) = sample_problems(sample, STAGES)
     assert line.startswith(f"params.yaml: predict.input = '{sample[:9]}") and f": {problem}" in line
-    assert sample_problems("README.md", STAGES) == sample_problems("data/prepared/x_train.npy", STAGES) == []
+    assert sample_problems("README.md", STAGES) == sample_problems("data/prepared/train/images.npy", STAGES) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import hashlib, json, keras, numpy as np
 model = keras.models.load_model("models/cnn.h5")
 told = {"weights": hashlib.md5(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()}
 for name, first in (("test", 0), ("train", -60)):
-    x, y = (np.load(f"data/prepared/{a}_{name}.npy")[first:] for a in "xy")
+    x, y = (np.load(f"data/prepared/{name}/{file}.npy")[first:] for file in ("images", "labels"))
     told[name] = model.evaluate(x, y, verbose=0)
     told["predicted"] = told.get("predicted") or model.predict(x, verbose=0).argmax(axis=1).tolist()
 print(json.dumps(told))
@@ -42,7 +42,7 @@ def test_a_plain_keras_session_loads_the_model_and_agrees_with_metrics(reproduce
     assert [trained["val_loss"], trained["val_accuracy"]] == pytest.approx(plain["train"], abs=1e-5)
     last = (reproduced.root / "metrics/history.csv").read_text().splitlines()[-1].split(",")
     assert [float(figure) for figure in last[3:]] == [trained["val_accuracy"], trained["val_loss"]]
-    actual = np.load(reproduced.root / "data/raw/y_test.npy").tolist()
+    actual = np.load(reproduced.root / "data/raw/test/labels.npy").tolist()
     wrong = [(n, a, p) for n, (a, p) in enumerate(zip(actual, plain["predicted"], strict=True)) if a != p]
     with (reproduced.root / "metrics/errors.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -69,9 +69,9 @@ def test_an_experiment_with_other_parameters_reruns_what_follows(changed: Projec
 def test_channels_first_reruns_from_prepare_and_gives_the_same_weights(project: Project, reproduced: Project) -> None:
     project.set_param("prepare.image_data_format", "channels_first")
     assert project.reproduce() == ["prepare", "train", "evaluate", "predict-sample", "report"]
-    assert np.load(project.root / "data/prepared/x_test.npy").shape == (200, 1, 28, 28)
+    assert np.load(project.root / "data/prepared/test/images.npy").shape == (200, 1, 28, 28)
     assert in_plain_keras(project) == in_plain_keras(reproduced)
-    for name in ("test.json", "history.csv", "errors.csv", "errors.png"):
+    for name in ("test.json", "history.csv", "errors.csv", "figures"):
         assert md5(project.root / "metrics" / name) == md5(reproduced.root / "metrics" / name)
 
 

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stages.predict_sample import __main__ as predict_sample
+from stages.predict_sample.by_hand import in_words
 from stages.predict_sample.digit import DOUBTFUL
-from stages.predict_sample.prediction import describe, in_words
+from stages.predict_sample.prediction import describe
 from stages.predict_sample.sample import Box, Sample
 from stages.running.params import parse
 from stages.running.process import InputError
@@ -131,8 +132,8 @@ def test_what_cannot_be_predicted_is_one_line(predict: Predict) -> None:
         (["a.png", "--model", "."], ".: is not a file; `dvc repro` trains models/cnn.h5"),
     ):
         assert predict(*arguments) == (1, "", f"{line}\n")
-    status, _, err = predict("a.png", "--figure", "b.png")
-    assert status == 2 and "give either pictures, or all of" in err
+    status, _, err = predict("a.png", "--stage", "b", "c", "d")
+    assert status == 2 and "give either pictures, or --stage" in err
     assert "https:/a/b.png: no such file" in predict("https://a/b.png")[2]
 
 
@@ -145,8 +146,7 @@ def test_it_works_from_any_folder_with_the_pictures_of_that_folder(project: Proj
 
 def as_stage(project: Project, folder: Path) -> list[Path | str]:
     """The stage's command line, with outputs in another folder."""
-    labels = project.root / "data/prepared/y_test.npy"
-    return ["--labels", labels, "--prediction", folder / "prediction.json", "--figure", folder / "prediction.png"]
+    return ["--stage", project.root / "models", project.root / "data/prepared/test", folder]
 
 
 def test_a_number_as_the_input_is_told_and_drawn_digit_by_digit(
@@ -172,7 +172,7 @@ def test_prepared_images_other_than_the_test_set_have_no_label(
     predict: Predict, reproduced: Project, tmp_path: Path
 ) -> None:
     """Their number may be that of the test set, whose labels are not theirs."""
-    other = shutil.copy(reproduced.root / "data/prepared/x_test.npy", tmp_path / "other.npy")
+    other = shutil.copy(reproduced.root / "data/prepared/test/images.npy", tmp_path / "other.npy")
     assert predict(*as_stage(reproduced, tmp_path), input=str(other))[0] == 0
     prediction = json.loads((tmp_path / "prediction.json").read_text())
     assert prediction["input"] == "other.npy" and prediction["label"] is None and prediction["predicted"] is not None

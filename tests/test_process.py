@@ -21,7 +21,7 @@ MAIN = """
 import os, signal, sys
 from pathlib import Path
 from stages.running import process
-from stages.running.outputs import replacing, replacing_all, write_json
+from stages.running.outputs import replacing_all, write_json, writing
 def main():
     {body}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
@@ -101,7 +101,7 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(
     ended = run(
         f"with replacing_all(Path({str(small_disk / 'a.npy')!r}), Path({str(small_disk / 'b.json')!r})) as (a, b):\n"
         "        write_json(b, {})\n"
-        "        with replacing(a) as partial: partial.write_bytes(bytes(10**6))"
+        "        with writing(a): a.write_bytes(bytes(10**6))"
     )
     (line,) = our_lines(ended.stderr)
     assert ended.returncode == 1
@@ -143,7 +143,8 @@ def test_a_folder_in_place_of_an_output_is_refused_before_the_work(tmp_path: Pat
 
 def test_an_output_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.json"
-    write_json(path, {"b": 1, "a": 0.5})
+    with replacing(path) as partial:
+        write_json(partial, {"b": 1, "a": 0.5})
     assert path.read_text() == '{\n  "b": 1,\n  "a": 0.5\n}\n'
     with pytest.raises(ValueError, match="on purpose"), replacing(path) as partial:
         partial.write_text("half")
@@ -167,8 +168,9 @@ def test_two_processes_never_write_one_output_at_once(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     with replacing(path) as partial:
         partial.write_text("first")
-        with pytest.raises(InputError, match=r"out\.csv: another process is writing it; must end first"):
-            write_csv(path, ["second"], [])
+        refused = pytest.raises(InputError, match=r"out\.csv: another process is writing it; must end first")
+        with refused, replacing(path):
+            pass
     assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
 
 
@@ -180,9 +182,9 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("stage", "missing"),
     [
-        ("prepare", "data/raw/x_train.npy"),
-        ("train", "data/prepared/x_train.npy"),
-        ("evaluate", "data/prepared/x_test.npy"),
+        ("prepare", "data/raw/train/images.npy"),
+        ("train", "data/prepared/train/images.npy"),
+        ("evaluate", "data/prepared/test/images.npy"),
         ("report", "metrics/history.csv"),
     ],
 )

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 
 from stages.arrays.class_names import natural_order
 from stages.ingest.parameters import Data
-from stages.ingest.recognition import copy_source
+from stages.ingest.sources import copy_source
 from stages.prepare import __main__ as prepare
 from stages.prepare.parameters import Prepare
 from stages.running.process import InputError
@@ -105,8 +105,7 @@ def write(data: DataSet, source: Path) -> Path:
 def run(source: Path, folder: Path, **changed: Any) -> None:
     """Ingest and prepare, in this process; the contact sheet has tests of its own."""
     copy_source(source, folder / "raw", section(Data))
-    words = ["prepare", "--raw", str(folder / "raw"), "--prepared", str(folder / "prepared")]
-    words += ["--look", str(folder / "look.json"), "--sheet", str(folder / "sheet.png")]
+    words = ["prepare", *(str(folder / name) for name in ("raw", "prepared", "metrics"))]
     with (
         patch("stages.arrays.npy.CHUNK_BYTES", 1_000),  # a few rows at a time
         patch.object(sys, "argv", words),
@@ -134,10 +133,10 @@ def test_a_valid_data_set_of_any_form_becomes_what_numpy_makes_of_it(data: DataS
         folder = Path(name)
         (folder / "source").mkdir()
         run(write(data, folder / "source"), folder, **params_for(data))
-        classes = json.loads((folder / "prepared/dataset.json").read_text())["classes"]
+        classes = json.loads((folder / "prepared/test/dataset.json").read_text())["classes"]
         assert classes == data.classes()
         for name in data.images:
-            images, labels = (np.load(folder / f"prepared/{letter}_{name}.npy") for letter in "xy")
+            images, labels = (np.load(folder / f"prepared/{name}/{file}.npy") for file in ("images", "labels"))
             expected = data.images[name].astype(data.dtype).astype(np.float32) / np.float32(data.white)
             if data.image_data_format == "channels_first":
                 expected = expected.transpose(0, 3, 1, 2)

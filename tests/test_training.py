@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from stages.network.runtime import start_tensorflow
+from stages.running.outputs import replacing
 from stages.running.process import InputError
 from tests.project import section
 
@@ -375,8 +376,8 @@ def test_a_full_disk_is_one_error_that_names_the_model(small_disk: Path, capfd: 
     save_network(network(), small_disk / "cnn.h5", 0.001)
     earlier = (small_disk / "cnn.h5").read_bytes()
     (small_disk / "others").write_bytes(bytes((48 << 10) - len(earlier)))
-    with pytest.raises(OSError, match="No space left") as caught:
-        save_network(network(), small_disk / "cnn.h5", 0.001)
+    with pytest.raises(OSError, match="No space left") as caught, replacing(small_disk / "cnn.h5") as partial:
+        save_network(network(), partial, 0.001)
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(small_disk / "cnn.h5")
     assert (small_disk / "cnn.h5").read_bytes() == earlier and capfd.readouterr().err == ""
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from stages.arrays.npy import open_array
 from stages.running.process import InputError, reason
 
+DATASET = "dataset.json"  # beside the test set, what is to be known of both: see `prepare`
 MOST_CHANNELS = 4  # more along an axis are probably rows or columns, in another order than was declared
 
 

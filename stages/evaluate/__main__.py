@@ -4,57 +4,54 @@ import argparse
 import json
 from pathlib import Path
 
+from stages.network import CONFIDENCE, MODEL
 from stages.running import process
 
 
 def main() -> None:
     """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Grade the trained network on the test set.")
-    parser.add_argument("--model", type=Path, required=True, help=".h5 that train wrote")
-    parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
-    parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
-    parser.add_argument("--dataset", type=Path, required=True, help=".json that prepare wrote, with the classes' names")
-    parser.add_argument("--findings", type=Path, required=True, help=".csv that prepare wrote, with the leaked images")
-    parser.add_argument("--confidence", type=Path, required=True, help=".json that train wrote beside the model")
-    parser.add_argument("--card", type=Path, required=True, help=".json to write: what is to be known of the model")
-    parser.add_argument("--metrics", type=Path, required=True, help=".json to write")
-    parser.add_argument("--errors", type=Path, required=True, help=".csv to write, a line for each wrong answer")
-    parser.add_argument("--classes", type=Path, required=True, help=".csv to write, a line a class")
-    parser.add_argument("--calibration", type=Path, required=True, help=".csv to write, a line a range of confidence")
+    parser.add_argument("models", type=Path, help="folder that train wrote to; cnn.json joins it, the model's card")
+    parser.add_argument("data", type=Path, help="folder with the prepared test set")
+    parser.add_argument("metrics", type=Path, help="folder to write test.json and the tables to")
     args = parser.parse_args()
 
     import msgspec
 
     from stages.network.parameters import TensorFlow
     from stages.network.runtime import start_tensorflow
-    from stages.running.outputs import md5, replacing_all, write_csv, write_json
+    from stages.running.outputs import md5, replacing_all, write_json
     from stages.running.params import read_params
+    from stages.tables import CALIBRATION, CLASSES, ERRORS
 
     tensorflow = msgspec.convert(read_params()["tensorflow"], TensorFlow)
     start_tensorflow(tensorflow.instruction_set, tensorflow.device)
 
-    from stages.arrays.npy import Rows, open_array
-    from stages.evaluate import tables
-    from stages.evaluate.grading import grade, leaked_rows
+    from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
+    from stages.arrays.prepared import DATASET
+    from stages.evaluate import grading
     from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
-    from stages.network.model_file import Card, load_network
+    from stages.network.model_file import Card, card_path, load_network
 
-    images, labels = Rows(args.images), open_array(args.labels)
-    dataset, confidence = (json.loads(path.read_text(encoding="utf-8")) for path in (args.dataset, args.confidence))
-    card = Card(**dataset, **confidence, model_md5=md5(args.model))
-    leaked = leaked_rows(args.findings)
-    network = load_network(args.model, images.shape[1:], labels.shape[1])
+    images, labels = Rows(args.data / IMAGES), open_array(args.data / LABELS)
+    dataset, confidence = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (args.data / DATASET, args.models / CONFIDENCE)
+    )
+    leaked = dataset.pop("leaked")
+    card = Card(**dataset, **confidence, model_md5=md5(args.models / MODEL))
+    network = load_network(args.models / MODEL, images.shape[1:], labels.shape[1])
     probabilities = predict_probabilities(forward_function(network), images, watched=True)
-    answers = tables.read_answers(probabilities, labels)
-    counts = tables.count_classes(answers, len(card.classes))
+    answers = grading.read_answers(probabilities, labels)
+    counts = grading.count_classes(answers, len(card.classes))
     loss, _ = loss_and_accuracy(probabilities, labels)
-    written = replacing_all(args.card, args.metrics, args.errors, args.classes, args.calibration)
-    with written as (description, metrics, errors, classes, calibration):
+    tables = [args.metrics / table.file for table in (ERRORS, CLASSES, CALIBRATION)]
+    with replacing_all(card_path(args.models / MODEL), args.metrics / "test.json", *tables) as partials:
+        description, metrics, errors, classes, calibration = partials
         write_json(description, msgspec.to_builtins(card))
-        write_json(metrics, grade(answers, counts, loss, leaked))
-        write_csv(errors, tables.ERROR, tables.list_errors(answers, card.classes))
-        write_csv(classes, tables.CLASS, tables.list_classes(counts, card.classes))
-        write_csv(calibration, tables.BIN, tables.list_bins(answers))
+        write_json(metrics, grading.grade(answers, counts, loss, leaked))
+        ERRORS.write(errors, grading.list_errors(answers, card.classes))
+        CLASSES.write(classes, grading.list_classes(counts, card.classes))
+        CALIBRATION.write(calibration, grading.list_bins(answers))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,115 @@
-"""Grading answers by the true labels: the figures of a whole test set."""
+"""Grading answers by the true labels: the figures of a whole test set, and the rows of the tables beside them."""
 
-import csv
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.tables import Answers, Counts, calibration_bins, f1_scores, wilson_interval
 from stages.running.outputs import DECIMALS
+from stages.tables import CALIBRATION, ERRORS, Row
+
+Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
+CALIBRATION_BINS = 15
+
+
+class Answers(NamedTuple):
+    """What the network says of n test images; each of shape (n,).
+
+    actual: the number of the image's class.
+    predicted: that of the class with the largest probability.
+    confidence: this probability.
+    """
+
+    actual: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Which answers are right."""
+        return self.actual == self.predicted
+
+
+class Counts(NamedTuple):
+    """How many images each class has, how often it is the answer, and how often rightly; each of shape (classes,)."""
+
+    support: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    hits: NDArray[np.int64]
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share seen in n trials (Wilson 1927): sound also near 0 and 1."""
+    centre = share + Z_95**2 / (2 * n)
+    reach = Z_95 * (share * (1 - share) / n + Z_95**2 / (4 * n * n)) ** 0.5
+    scale = 1 + Z_95**2 / n
+    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+
+
+def read_answers(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Answers:
+    """The answers of probabilities (n, classes) to images with one-hot labels (n, classes)."""
+    return Answers(labels.argmax(axis=1), probabilities.argmax(axis=1), probabilities.max(axis=1))
+
+
+def count_classes(answers: Answers, classes: int) -> Counts:
+    """Count the images and the answers, class by class."""
+    chosen = (answers.actual, answers.predicted, answers.actual[answers.correct])
+    return Counts(*(np.bincount(numbers, minlength=classes) for numbers in chosen))
+
+
+def f1_scores(counts: Counts) -> NDArray[np.float64]:
+    """The harmonic mean of each class's precision and recall; NaN where it is neither a label nor an answer."""
+    occurs = counts.support + counts.answers
+    return np.divide(2 * counts.hits, occurs, out=np.full(len(occurs), np.nan), where=occurs > 0)
+
+
+def list_classes(counts: Counts, classes: Sequence[int | str]) -> Iterator[Row]:
+    """For each class a row of CLASSES: recall with its 95 % interval, support the number of its images.
+
+    What would be a share of no images is None.
+    """
+    figures = zip(classes, f1_scores(counts).tolist(), *(column.tolist() for column in counts), strict=True)
+    for name, f1, support, answers, hits in figures:
+        low, high = wilson_interval(hits / support, support) if support else (None, None)
+        yield {
+            "class": name,
+            "precision": hits / answers if answers else None,
+            "recall": hits / support if support else None,
+            "recall_low": low,
+            "recall_high": high,
+            "f1": f1 if support or answers else None,
+            "support": support,
+        }
+
+
+def list_errors(answers: Answers, classes: Sequence[int | str]) -> Iterator[Row]:
+    """For each image that is predicted wrong a row of ERRORS: the probability is the one given to the wrong answer."""
+    for index in np.flatnonzero(~answers.correct).tolist():
+        actual, predicted, confidence = (column[index].item() for column in answers)
+        yield dict(zip(ERRORS.columns, (index, classes[actual], classes[predicted], confidence), strict=True))
+
+
+def calibration_bins(answers: Answers) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    """Sort the answers by their confidence into CALIBRATION_BINS equal bins of [0, 1].
+
+    Returns:
+        For each bin the number of answers, the sum of their confidence, and the number of right ones.
+    """
+    confidence = answers.confidence.astype(np.float64)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    counts, confidences, hits = (
+        np.bincount(bins, weights, CALIBRATION_BINS) for weights in (None, confidence, answers.correct)
+    )
+    return counts, confidences, hits
+
+
+def list_bins(answers: Answers) -> Iterator[Row]:
+    """For each bin with answers a row of CALIBRATION: mean confidence, and accuracy with its 95 % interval."""
+    for n, confidence, hits in zip(*(column.tolist() for column in calibration_bins(answers)), strict=True):
+        if n > 0:
+            values = confidence / n, hits / n, *wilson_interval(hits / n, n), n
+            yield dict(zip(CALIBRATION.columns, values, strict=True))
 
 
 def calibration_error(answers: Answers) -> float:
@@ -20,7 +122,7 @@ def calibration_error(answers: Answers) -> float:
     return float(np.abs(hits - confidences).sum() / len(answers.actual))
 
 
-def grade(answers: Answers, counts: Counts, loss: float, leaked: NDArray[np.int64]) -> dict[str, float]:
+def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) -> dict[str, float]:
     """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images.
 
     Args:
@@ -44,14 +146,8 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: NDArray[np.int6
     graded = {name: round(value, DECIMALS) for name, value in metrics.items()}
     graded |= {"errors": n - int(correct.sum()), "n": n}
     if len(leaked) > 0:
-        unseen = np.delete(correct, leaked)
+        unseen = np.delete(correct, np.array(leaked))
         graded["n_unseen"] = len(unseen)
         if len(unseen) > 0:
             graded["accuracy_unseen"] = round(float(unseen.mean()), DECIMALS)
     return graded
-
-
-def leaked_rows(findings: Path) -> NDArray[np.int64]:
-    """The rows of the test images that are in the training set too, from the table that prepare writes."""
-    with findings.open(encoding="utf-8", newline="") as file:
-        return np.array([int(row["row"]) for row in csv.DictReader(file) if row["finding"] == "leaked"], np.int64)

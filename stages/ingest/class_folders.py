@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays.npy import write_array
-from stages.ingest.layout import check_trained, find_pictures
+from stages.ingest.layout import check_trained, find_pictures, walk
 from stages.ingest.parameters import Data
 from stages.ingest.passes import Passes
 from stages.ingest.raw import FILE_COLUMNS, replacing_raw, some, summary
@@ -23,7 +23,12 @@ from stages.running.outputs import write_csv
 from stages.running.process import InputError, printable
 
 
-def copy_class_folders(source: Path, raw: Path, data: Data) -> list[str]:
+def matches(source: Path) -> bool:
+    """Whether it is a folder in which one has a picture, at any depth."""
+    return source.is_dir() and any(folder.pictures and folder.path != source for folder in walk(source))
+
+
+def copy(source: Path, raw: Path, data: Data) -> list[str]:
     """Decode the pictures of `source` to `raw`: all four arrays or none.
 
     Images are uint8 (n, rows, cols), or (n, rows, cols, 3) for 3 channels; labels are text, the class folders' names;

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.npy import write_array
+from stages.ingest.parameters import Data
 from stages.ingest.raw import check_arrays, replacing_raw, some, summary
 from stages.running.process import InputError, reason
 
@@ -31,11 +32,17 @@ GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_RATIO = 1032  # the most that a byte of a gzip stream can inflate to
 
 
-def copy_idx(source: Path, raw: Path, transposed: bool) -> str:
-    """Write the IDX files of the folder `source` to `raw`, as uint8 (n, rows, cols) and (n,): all four or none.
+def matches(source: Path) -> bool:
+    """Whether it is a folder with a file of such a name."""
+    return source.is_dir() and any(map(NAME.fullmatch, _names(source)))
 
-    Args:
-        transposed: the files store an image column after column.
+
+def _names(source: Path) -> list[str]:
+    return sorted(entry.name for entry in source.iterdir() if not entry.name.startswith("."))
+
+
+def copy(source: Path, raw: Path, data: Data) -> list[str]:
+    """Write the IDX files of the folder `source` to `raw`, as uint8 (n, rows, cols) and (n,): all four or none.
 
     Returns:
         What it was taken for, in a line.
@@ -43,15 +50,15 @@ def copy_idx(source: Path, raw: Path, transposed: bool) -> str:
     Raises:
         InputError: as `find_files`, `read_idx` and `check_arrays`.
     """
-    files = find_files(source, (entry.name for entry in source.iterdir() if not entry.name.startswith(".")))
+    files = find_files(source, _names(source))
     arrays = {name: read_idx(source / file, DIMENSIONS[name[0]]) for name, file in files.items()}
-    if transposed:
+    if data.transposed:
         arrays |= {name: array.swapaxes(1, 2) for name, array in arrays.items() if name[0] == "x"}
     check_arrays({str(source / files[name]): array for name, array in arrays.items()})
     with replacing_raw(raw) as partials:
         for name, array in arrays.items():
             write_array(partials[name], "|u1", array.shape, [np.ascontiguousarray(array).data])
-    return summary("IDX files", arrays["x_train"].shape, arrays["x_test"].shape)
+    return [summary("IDX files", arrays["x_train"].shape, arrays["x_test"].shape)]
 
 
 def find_files(source: Path, names: Iterable[str]) -> dict[str, str]:

@@ -70,11 +70,6 @@ def walk(source: Path) -> Iterator[Folder]:
         yield Folder(Path(folder), pictures, [str(path) for path in paths if path.suffix.lower() not in suffixes])
 
 
-def holds_class_folders(source: Path) -> bool:
-    """Whether a folder in `source` has a picture at any depth. Raises as `walk`."""
-    return any(folder.pictures and folder.path != source for folder in walk(source))
-
-
 def find_pictures(source: Path) -> Layout:
     """Find the pictures in cat/, dog/ ..., or in train/cat/ ... and test/cat/ ..., at any depth below the class.
 

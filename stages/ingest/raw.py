@@ -1,4 +1,4 @@
-"""What ingest writes: four arrays and a table of files."""
+"""What ingest writes: images and labels of two sets, and a table of files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,16 +7,22 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from stages.arrays.npy import IMAGES, LABELS
 from stages.running.outputs import replacing_all, write_csv
 from stages.running.process import InputError
 
-NAMES = ("x_train", "y_train", "x_test", "y_test")
+FILES = {  # of the four arrays, by the names that Keras' data sets have for them
+    "x_train": f"train/{IMAGES}",
+    "y_train": f"train/{LABELS}",
+    "x_test": f"test/{IMAGES}",
+    "y_test": f"test/{LABELS}",
+}
 FILE_COLUMNS = ("set", "row", "file")
 SHOWN = 3  # names in a line: enough to recognise them by
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Check that four arrays, in the order of NAMES, go together; they are under what to call each in a message.
+    """Check that four arrays, in the order of FILES, go together; they are under what to call each in a message.
 
     Raises:
         InputError: images and labels are not as many, or images of the two sets not of one size.
@@ -33,14 +39,14 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 @contextmanager
 def replacing_raw(raw: Path) -> Iterator[dict[str, Path]]:
-    """Yield a temporary path for each of the four by name; they become x_train.npy ... when the block succeeds.
+    """Yield a temporary path for each of the four by its name; they become FILES when the block succeeds.
 
     Beside them stands "files", a table of FILE_COLUMNS that says which file a row comes from. It has a header only:
     sources of a file a row write theirs over it.
     """
-    with replacing_all(*(raw / f"{name}.npy" for name in NAMES), raw / "files.csv") as partials:
+    with replacing_all(*(raw / file for file in FILES.values()), raw / "files.csv") as partials:
         write_csv(partials[-1], FILE_COLUMNS, [])
-        yield dict(zip((*NAMES, "files"), partials, strict=True))
+        yield dict(zip((*FILES, "files"), partials, strict=True))
 
 
 def summary(what: str, train: Sequence[int], test: Sequence[int]) -> str:

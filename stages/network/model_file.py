@@ -14,7 +14,7 @@ from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what 
 from stages.arrays.prepared import MOST_CHANNELS
 from stages.network.architecture import LOSS, build_optimizer
 from stages.network.inference import predict_probabilities
-from stages.running.outputs import md5, replacing
+from stages.running.outputs import md5, writing
 from stages.running.process import InputError, reason
 
 
@@ -28,8 +28,8 @@ def save_network(network: keras.Model, path: Path, learning_rate: float) -> None
     with h5py.File(path.name, "w", driver="core", backing_store=False) as memory:
         save_model_to_hdf5(network, memory)
         content = memory.id.get_file_image()
-    with replacing(path) as partial:
-        partial.write_bytes(content)
+    with writing(path):
+        path.write_bytes(content)
 
 
 def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> keras.Model:
@@ -99,13 +99,18 @@ class Card(msgspec.Struct):
     model_md5: str | None = None
 
 
+def card_path(model: Path) -> Path:
+    """Where the card of a model lies: beside it."""
+    return model.with_suffix(".json")
+
+
 def read_card(model: Path, classes: int) -> Card:
     """Read the card of a model of so many classes; if there is none, classes are numbers, and no answer is unsure.
 
     Raises:
         InputError: it is none, or of another model.
     """
-    path = model.with_suffix(".json")
+    path = card_path(model)
     if not path.exists():
         print(f"note: {path}: no such file: classes are numbers, no answer is said to be unsure", file=sys.stderr)
         return Card(list(range(classes)), 0.0, None, True)

@@ -1,40 +1,35 @@
-"""Stage 5, predict-sample: let the trained network tell what one sample is; by hand, any picture files.
-
-    python -m stages.predict_sample --labels data/prepared/y_test.npy --model models/cnn.h5 \\
-        --prediction metrics/prediction.json --figure metrics/prediction.png
-    python -m stages.predict_sample photo.png folder [--json]
-
-The stage's sample is `predict.input` in params.yaml: prepared test images, of which `predict.index` picks one, or a
-picture file.
-"""
+"""Stage 5, predict-sample: let the trained network tell what one sample is; or, by hand, what any pictures are."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from stages.network import MODEL
 from stages.running import process
-from stages.running.process import InputError
 from stages.running.root import in_project
 
-MODEL = "models/cnn.h5"
+if TYPE_CHECKING:
+    from stages.predict_sample.parameters import Predict
+    from stages.predict_sample.prediction import Predictor
 
 
 def main() -> None:
     """Run the stage, or predict the pictures given, as the command line and params.yaml say."""
-    parser = argparse.ArgumentParser(description="Predict the sample that params.yaml names, or the pictures given.")
+    parser = argparse.ArgumentParser(description="Predict pictures; or, as a stage, the sample that params.yaml names.")
     parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")
+    parser.add_argument("--model", type=Path, help=f".h5, with its card in .json beside it (default: models/{MODEL})")
     parser.add_argument(
-        "--model", type=Path, default=in_project(MODEL), help=".h5 that train wrote; what is known of it lies in .json"
+        "--stage",
+        nargs=3,
+        type=Path,
+        metavar=("MODELS", "DATA", "METRICS"),
+        help="folders: of the model, of the prepared test set, and to write prediction.json and prediction.png to",
     )
-    stage = parser.add_argument_group("as a stage, without pictures")
-    stage.add_argument("--labels", type=Path, help=".npy, the one-hot labels of the test images")
-    stage.add_argument("--prediction", type=Path, help=".json to write")
-    stage.add_argument("--figure", type=Path, help=".png to write")
     args = parser.parse_args()
-    as_stage = [args.labels, args.prediction, args.figure]
-    if any(as_stage) if args.pictures else None in as_stage:
-        parser.error("give either pictures, or all of --labels, --prediction and --figure")
+    if bool(args.pictures) == bool(args.stage):
+        parser.error("give either pictures, or --stage and its folders")
 
     from msgspec import convert
 
@@ -47,42 +42,45 @@ def main() -> None:
     predict, tensorflow = convert(params["predict"], Predict), convert(params["tensorflow"], TensorFlow)
     start_tensorflow(tensorflow.instruction_set, tensorflow.device)
 
-    from stages.network.model_file import load_network, read_card
+    from stages.predict_sample.by_hand import predict_pictures
+    from stages.predict_sample.prediction import load_predictor
+
+    if args.stage:
+        models, data, metrics = args.stage
+        is_picture = Path(predict.input).suffix != ".npy"
+        predictor = load_predictor(models / MODEL, predict.preprocessing if is_picture else None)
+        predict_input(predictor, predict, data, metrics)
+    else:
+        predictor = load_predictor(args.model or in_project(f"models/{MODEL}"), predict.preprocessing)
+        all_read = predict_pictures(predictor, args.pictures, predict.preprocessing, args.json)
+        sys.exit(0 if all_read else 1)
+
+
+def predict_input(predictor: "Predictor", predict: "Predict", data: Path, metrics: Path) -> None:
+    """Predict `predict.input`: prepared images, of which `predict.index` picks one, or a picture file.
+
+    Args:
+        data: folder of the prepared test set. metrics: folder to write to.
+    """
+    from stages.predict_sample.by_hand import passed_over
     from stages.predict_sample.figure import draw_prediction
-    from stages.predict_sample.prediction import Predictor, passed_over, predict_pictures
     from stages.predict_sample.sample import read_sample
     from stages.running.outputs import replacing_all, write_json
 
-    network = load_network(args.model)
-    card = read_card(args.model, network.output_shape[1])
-    source = Path(predict.input)
-    are_pictures = args.pictures or source.suffix != ".npy"
-    if are_pictures and predict.preprocessing == "digit" and not card.centred_glyphs:
-        raise InputError(
-            "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
-            "others than light glyphs in the centre of a dark field; must be plain"
-        )
-    predictor = Predictor(network, card)
-    if args.pictures:
-        all_read = predict_pictures(predictor, args.pictures, predict.preprocessing, args.json)
-        sys.exit(0 if all_read else 1)
     sample = read_sample(
-        source, args.labels, predict.index, predictor.field_shape, predict.preprocessing, predictor.judge
+        Path(predict.input), data, predict.index, predictor.field_shape, predict.preprocessing, predictor.judge
     )
     prediction = predictor.predict(sample)
-    label = None if sample.label is None else card.classes[sample.label]
+    label = None if sample.label is None else predictor.classes[sample.label]
     print(f"Predict: {'?' if prediction['predicted'] is None else prediction['predicted']}")
-    if label is not None:
-        print(f"Label: {label}")
-    if prediction["warning"]:
-        print(f"Warning: {prediction['warning']}")
-    for note in (passed_over(prediction), sample.note):
-        if note:
-            print(f"Note: {note}")
-    origin = {"input": source.name, "index": sample.index, "label": label}
-    with replacing_all(args.prediction, args.figure) as (written, figure):
+    remarks = (("Label", label), ("Warning", prediction["warning"]), ("Note", passed_over(prediction)))
+    for name, remark in (*remarks, ("Note", sample.note)):
+        if remark is not None:
+            print(f"{name}: {remark}")
+    origin = {"input": Path(predict.input).name, "index": sample.index, "label": label}
+    with replacing_all(metrics / "prediction.json", metrics / "prediction.png") as (written, figure):
         write_json(written, {**origin, **prediction, "note": sample.note})
-        draw_prediction(figure, sample, prediction, card.classes)
+        draw_prediction(figure, sample, prediction, predictor.classes)
 
 
 if __name__ == "__main__":

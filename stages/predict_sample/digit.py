@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stages.glyphs.field import Gray, box_side, fit_into_field, resize, span
+from stages.glyphs import Gray, box_side, fit_into_field, resize, span
 from stages.predict_sample.ink import DARKEST, EIGHT, dividing_level, find_ink, has_dark_ink, without_lines
 from stages.predict_sample.path import best_path
 from stages.predict_sample.pieces import Piece, find_row

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stages.glyphs.field import Gray, resize
+from stages.glyphs import Gray, resize
 
 Mask = NDArray[np.bool_]
 

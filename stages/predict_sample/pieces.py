@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import find_peaks
 
-from stages.glyphs.field import span
+from stages.glyphs import span
 from stages.predict_sample.ink import EIGHT, Mask
 
 SPECK = 0.02  # of the heaviest piece's ink: what has less is dirt

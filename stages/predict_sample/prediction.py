@@ -1,8 +1,6 @@
 """Predicting single samples, honestly: with every probability, and a warning where the answer is worth little."""
 
-import json
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -14,12 +12,11 @@ from numpy.typing import NDArray
 
 from stages.arrays.prepared import channels_last
 from stages.network.inference import forward_function, predict_probabilities
-from stages.network.model_file import Card
+from stages.network.model_file import Card, load_network, read_card
 from stages.predict_sample.digit import Judge
-from stages.predict_sample.reading import find_pictures
-from stages.predict_sample.sample import Sample, picture_sample
+from stages.predict_sample.sample import Sample
 from stages.running.outputs import DECIMALS
-from stages.running.process import InputError, printable
+from stages.running.process import InputError
 
 CANNOT_TELL = "the network cannot tell"
 UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
@@ -73,6 +70,25 @@ class Predictor:
         return predict_probabilities(self._forward, image)[0]
 
 
+def load_predictor(model: Path, preprocessing: str | None) -> Predictor:
+    """Load a model and its card to predict with.
+
+    Args:
+        preprocessing: of the pictures to be predicted, see `picture_sample`; None of prepared images.
+
+    Raises:
+        InputError: the model or its card cannot be read, or the model knows no digits as pictures are to be read.
+    """
+    network = load_network(model)
+    card = read_card(model, network.output_shape[1])
+    if preprocessing == "digit" and not card.centred_glyphs:
+        raise InputError(
+            "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
+            "others than light glyphs in the centre of a dark field; must be plain"
+        )
+    return Predictor(network, card)
+
+
 def describe(
     sample: Sample,
     answers: Sequence[NDArray[np.float32]],
@@ -123,49 +139,3 @@ def _describe_field(
         "probabilities": named,
         "warning": warning if probabilities.max() < needed else None,
     }
-
-
-def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing: str, as_json: bool) -> bool:
-    """Predict picture files and folders, and print a line for each picture; errors go to stderr, a line each.
-
-    Returns:
-        Whether all of them could be read.
-    """
-    files: list[Path | InputError] = []
-    for place in paths:
-        try:
-            files += find_pictures(place)
-        except InputError as error:
-            files.append(error)
-    all_read = True
-    for path in files:
-        try:
-            if isinstance(path, InputError):
-                raise path
-            sample = picture_sample(path, predictor.field_shape, preprocessing, predictor.judge)
-            prediction = predictor.predict(sample)
-        except InputError as error:
-            all_read = False
-            print(f"predict_sample: {error}", file=sys.stderr)
-            continue
-        if as_json:
-            line = json.dumps({"picture": str(path), **prediction, "note": sample.note})
-        else:
-            line = f"{printable(path)}: {in_words(prediction, sample.note)}"
-        print(line, flush=True)
-    return all_read
-
-
-def in_words(prediction: dict[str, Any], note: str | None) -> str:
-    """One line for a person, "7 (99.9 %)" or "42 (97.1 %, 99.0 %)", and what to know about it."""
-    digits = prediction.get("glyphs", [prediction])
-    chances = ", ".join(f"{digit['probability'] or 0:.1%}".replace("%", " %") for digit in digits)
-    answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({chances})"
-    remarks = [prediction["warning"], passed_over(prediction), note]
-    return " - ".join([answer, *(remark for remark in remarks if remark)])
-
-
-def passed_over(prediction: dict[str, Any]) -> str | None:
-    """What to say of ink that was not read."""
-    count = len(prediction.get("passed_over", []))
-    return f"{count} other mark{'s' if count > 1 else ''} passed over" if count else None

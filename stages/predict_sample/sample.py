@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays.npy import open_array
+from stages.arrays.npy import IMAGES, LABELS, open_array
 from stages.arrays.prepared import channels_last, open_prepared_images
 from stages.picture_files.decoding import strict_warnings
 from stages.picture_files.pixels import read_pixels
@@ -54,7 +54,7 @@ class Sample:
 
 def read_sample(
     source: Path,
-    labels: Path,
+    data: Path,
     index: int,
     shape: tuple[int, int, int],
     preprocessing: str,
@@ -63,7 +63,7 @@ def read_sample(
     """Read prepared image number `index` of an .npy file, or a picture file.
 
     Args:
-        labels: one-hot, of the prepared images beside them (x_test.npy for y_test.npy); other images have no label.
+        data: folder of the prepared test set; other images have no label.
         shape, preprocessing, judge: see `picture_sample`.
 
     Raises:
@@ -71,14 +71,14 @@ def read_sample(
     """
     if source.suffix != ".npy":
         return picture_sample(source, shape, preprocessing, judge)
-    test_images = labels.with_name(labels.name.replace("y", "x", 1))
     images = open_prepared_images(source)
     if index >= len(images):
         raise InputError(f"params.yaml: predict.index = {index}: must be from 0 to {len(images) - 1} ({source})")
     image = channels_last(images[index : index + 1])[0]
     if image.shape != shape:
         raise InputError(f"{source}: images of {image.shape}, but the network takes {shape}: rows, columns, channels")
-    label = int(open_array(labels)[index].argmax()) if source.absolute() == test_images.absolute() else None
+    is_of_test = source.absolute() == (data / IMAGES).absolute()
+    label = int(open_array(data / LABELS)[index].argmax()) if is_of_test else None
     return Sample(image[np.newaxis], index=index, label=label)
 
 

@@ -1,4 +1,4 @@
-"""Stage 2, prepare: look at the four raw arrays, bring images to [0, 1] and labels to one-hot."""
+"""Stage 2, prepare: look at the raw arrays, bring images to [0, 1] and labels to one-hot."""
 
 import argparse
 import sys
@@ -12,16 +12,16 @@ from stages.running.process import InputError
 def main() -> None:
     """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Look at the data, normalize the images, one-hot the labels.")
-    parser.add_argument("--raw", type=Path, required=True, help="folder with {x_train,y_train,x_test,y_test}.npy")
-    parser.add_argument("--prepared", type=Path, required=True, help="folder to write these four, and more of them, to")
-    parser.add_argument("--look", type=Path, required=True, help=".json to write: what there is to know of the data")
-    parser.add_argument("--sheet", type=Path, required=True, help=".png to write: samples of each class")
+    parser.add_argument("raw", type=Path, help="folder with the sets train and test that ingest wrote")
+    parser.add_argument("prepared", type=Path, help="folder to write these sets to, and findings.csv")
+    parser.add_argument("metrics", type=Path, help="folder to write data.json and data.png to: a look at the data")
     args = parser.parse_args()
 
     from msgspec import convert
 
-    from stages.arrays.prepared import MOST_CHANNELS
-    from stages.glyphs.recognition import centred_glyphs
+    from stages.arrays.npy import IMAGES, LABELS
+    from stages.arrays.prepared import DATASET, MOST_CHANNELS
+    from stages.glyphs import centred_glyphs
     from stages.prepare.contact_sheet import draw_contact_sheet
     from stages.prepare.files import open_sets, write_prepared
     from stages.prepare.findings import COLUMNS
@@ -49,19 +49,21 @@ def main() -> None:
         raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
     for warning in look.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    dataset = {"classes": classes, "centred_glyphs": centred_glyphs(images["train"])}
+    leaked = [row["row"] for row in look.findings if row["finding"] == "leaked"]
+    dataset = {"classes": classes, "centred_glyphs": centred_glyphs(images["train"]), "leaked": leaked}
     to_images = partial(normalize, white=white, image_data_format=prepare.image_data_format)
     to_labels = partial(one_hot, classes=len(classes))
-    names = ["findings.csv", "dataset.json", "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"]
-    outputs = [args.look, args.sheet, *(args.prepared / name for name in names)]
-    with replacing_all(*outputs) as (metrics, sheet, findings, description, *arrays):
-        write_json(metrics, look.metrics)
-        write_csv(findings, COLUMNS, look.findings)
-        draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)
-        write_json(description, dataset)
+    arrays = [args.prepared / name / file for name in sets for file in (IMAGES, LABELS)]
+    of_data = args.metrics / "data.json", args.metrics / "data.png", args.prepared / "findings.csv"
+    with replacing_all(*arrays, args.prepared / "test" / DATASET, *of_data) as partials:
+        *arrays, description, metrics, sheet, findings = partials
         for x, y, name in zip(arrays[::2], arrays[1::2], sets, strict=True):
             write_prepared(x, images[name], to_images)
             write_prepared(y, labels[name], to_labels)
+        write_json(description, dataset)
+        write_json(metrics, look.metrics)
+        draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)
+        write_csv(findings, COLUMNS, look.findings)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stages.arrays.npy import chunks, open_array, write_array
+from stages.arrays.npy import IMAGES, LABELS, chunks, open_array, write_array
 from stages.arrays.prepared import MOST_CHANNELS
 from stages.running.process import InputError
 
@@ -25,7 +25,7 @@ class RawSet:
 
 
 def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
-    """Map {x,y}_{train,test}.npy of a folder into memory.
+    """Map the images and labels of both sets, which ingest wrote into a folder, into memory.
 
     Args:
         image_data_format: of the files, "channels_last" (the channels' axis may be missing) or "channels_first".
@@ -38,7 +38,7 @@ def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
     """
     sets = {}
     for name in ("train", "test"):
-        x, y = raw / f"x_{name}.npy", raw / f"y_{name}.npy"
+        x, y = raw / name / IMAGES, raw / name / LABELS
         sets[name] = RawSet(open_images(x, image_data_format), open_array(y), str(x), str(y))
     return sets
 

@@ -1,7 +1,6 @@
 """The confusion matrix: how often each class is taken for which."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +8,18 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from stages.plotting import CHART_COLORS, WIDTH, new_figure, save_figure, shorten
-from stages.report.tables import Row
+from stages.report.graded import Graded
 
 MOST_CLASSES = 20  # that still have room for their counts
 LONGEST_NAME = 16  # characters
 
 
-def draw_confusion(path: Path, errors: Sequence[Row], classes: Sequence[Row]) -> None:
+def draw_confusion(path: Path, graded: Graded) -> None:
     """Write a PNG of the matrix: a row for each actual class, a column for each predicted one, counts in the cells.
 
     Beyond MOST_CLASSES classes, those that take part in most errors are shown.
-
-    Args:
-        errors: with "actual" and "predicted".
-        classes: of all, in their order, with "class" and "support".
     """
+    errors, classes = graded.errors, graded.classes
     involved = Counter(name for row in errors for name in (row["actual"], row["predicted"]))
     names = [row["class"] for row in classes]
     places = sorted(range(len(names)), key=lambda place: -involved[names[place]])[:MOST_CLASSES]

@@ -5,11 +5,12 @@ from pathlib import Path
 from matplotlib.ticker import MaxNLocator
 
 from stages.plotting import BLUE, CHART_COLORS, ORANGE, WIDTH, new_figure, save_figure
-from stages.report.tables import Row
+from stages.report.graded import Graded
 
 
-def draw_curves(path: Path, history: list[Row]) -> None:
-    """Write a PNG of training and validation loss and accuracy over the epochs, from at least one."""
+def draw_curves(path: Path, graded: Graded) -> None:
+    """Write a PNG of training and validation loss and accuracy over the epochs."""
+    history = graded.history
     figure = new_figure(WIDTH, 360, layout="constrained")
     epochs = [row["epoch"] for row in history]
     titles = {"loss": "loss: cross-entropy (nats)", "accuracy": "accuracy"}

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.arrays.prepared import channels_last
 from stages.plotting import GRAY, RED, WIDTH, new_figure, save_figure, shorten, tile
-from stages.report.tables import Row
+from stages.report.graded import Graded
+from stages.tables import Row
 
 COLUMNS, ROWS = 6, 4
 TILE, CELL, TEXT, HEAD = 96, 172, 64, 36  # an image, its cell's height, of which text, and the title's, in pixels
@@ -22,12 +24,20 @@ def most_confident(errors: Sequence[Row]) -> list[Row]:
     return sorted(errors, key=lambda row: (-row["probability"], row["index"]))[:MOST]
 
 
-def draw_gallery(path: Path, title: str, errors: Sequence[Row], images: Sequence[NDArray[np.float32]]) -> None:
+def draw_errors(path: Path, graded: Graded) -> None:
+    """Write the gallery of a graded model's errors."""
+    shown = most_confident(graded.errors)
+    n = len(graded.errors)
+    title = f"the {len(shown)} most confident of {n:,} wrong answers" if n else "no wrong answer"
+    draw_gallery(path, title, shown, graded.images)
+
+
+def draw_gallery(path: Path, title: str, errors: Sequence[Row], images: NDArray[np.float32]) -> None:
     """Write a PNG of wrong answers: each image with its class, the network's answer, and the probability it gave it.
 
     Args:
-        errors: at most MOST, with "index", "actual", "predicted" and "probability".
-        images: of these, (rows, cols, channels) in [0, 1].
+        errors: rows of ERRORS, at most MOST.
+        images: of the whole test set, (n, rows, cols, channels) or channels first, in [0, 1].
     """
     lines = max(1, -(-len(errors) // COLUMNS))
     height = HEAD + lines * CELL
@@ -38,10 +48,10 @@ def draw_gallery(path: Path, title: str, errors: Sequence[Row], images: Sequence
 
     write(WIDTH / 2, HEAD / 2, title, va="center", fontsize=12)
     canvas = np.full((lines * CELL, WIDTH, 3), 255, np.uint8)
-    for place, (row, image) in enumerate(zip(errors, images, strict=True)):
+    for place, row in enumerate(errors):
         line, column = divmod(place, COLUMNS)
         middle, top = round((column + 0.5) * WIDTH / COLUMNS), line * CELL
-        picture = tile(image, 1, TILE)
+        picture = tile(channels_last(images[row["index"] : row["index"] + 1])[0], 1, TILE)
         rows, cols = picture.shape[:2]
         first, left = top + CELL - TEXT - rows, middle - cols // 2
         canvas[first - 1 : first + rows + 1, left - 1 : left + cols + 1] = 170  # a frame, for images white or black

@@ -1,22 +1,20 @@
 """Recall by class: of which class the network misses most."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from stages.plotting import BLUE, CHART_COLORS, WIDTH, new_figure, save_figure, shorten
-from stages.report.tables import Row
+from stages.report.graded import Graded
 
 MOST_CLASSES = 40  # that one picture has room for
 LONGEST_NAME = 24  # characters
 
 
-def draw_recall(path: Path, classes: Sequence[Row]) -> None:
+def draw_recall(path: Path, graded: Graded) -> None:
     """Write a PNG with each class's recall and its 95 % interval; beyond MOST_CLASSES, of those with the lowest.
 
-    Args:
-        classes: with "class", "recall", "recall_low", "recall_high" and "support"; without images they are left out.
+    Classes without images are left out.
     """
-    tested = [row for row in classes if row["support"] > 0]
+    tested = [row for row in graded.classes if row["support"] > 0]
     lowest = sorted(range(len(tested)), key=lambda place: tested[place]["recall"])[:MOST_CLASSES]
     shown = [tested[place] for place in sorted(lowest)]
     figure = new_figure(WIDTH, 110 + 26 * len(shown), layout="constrained")

@@ -1,19 +1,14 @@
 """The reliability diagram: whether answers with a probability of 80 % are right 8 times in 10."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from stages.plotting import BLUE, CHART_COLORS, GRAY, WIDTH, new_figure, save_figure
-from stages.report.tables import Row
+from stages.report.graded import Graded
 
 
-def draw_reliability(path: Path, bins: Sequence[Row], calibration_error: float) -> None:
-    """Write a PNG: accuracy over the mean probability of the answer with its 95 % interval, and how many images.
-
-    Args:
-        bins: with "n", "confidence", "accuracy", "accuracy_low" and "accuracy_high".
-        calibration_error: the expected one, in [0, 1].
-    """
+def draw_reliability(path: Path, graded: Graded) -> None:
+    """Write a PNG: accuracy over the mean probability of the answer with its 95 % interval, and how many images."""
+    bins = graded.calibration
     figure = new_figure(WIDTH, 620, layout="constrained")
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     confidences, accuracies = ([row[name] for row in bins] for name in ("confidence", "accuracy"))
@@ -30,7 +25,7 @@ def draw_reliability(path: Path, bins: Sequence[Row], calibration_error: float) 
         label="the network (95 % interval)",
     )
     axes.set(ylabel="share of right answers", ylim=(-0.03, 1.03))
-    axes.set_title(f"reliability: expected calibration error {calibration_error:.4f}")
+    axes.set_title(f"reliability: expected calibration error {graded.metrics['calibration_error']:.4f}")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
     counts.bar(confidences, [row["n"] for row in bins], width=0.03, color=BLUE)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,19 @@ DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, with the same suffix; it becomes `path` when the block succeeds.
 
-    A path that is temporary already, of `replacing_all`, is yielded as it is.
+    Errors of the operating system, on the way, name `path` instead.
 
     Raises:
         IsADirectoryError: `path` is a folder, which is said before the block works.
-        InputError: another process is writing it.
+        InputError: it is a device or a pipe, or another process is writing it.
     """
-    if path.name.startswith(PARTIAL):
-        with _naming(path.with_name(path.name.removeprefix(PARTIAL))):
-            yield path
-        return
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: a device or pipe, must be a file to write")
-    with _naming(path):
-        partial = _partial(path)
+    partial = path.with_name(f"{PARTIAL}{path.name}")
+    is_new = not path.parent.exists()
+    try:
         partial.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("ab") as file:
             try:
@@ -50,22 +47,14 @@ def replacing(path: Path) -> Iterator[Path]:
                 partial.replace(path)
             except BaseException:
                 partial.unlink(missing_ok=True)
+                if is_new:
+                    with suppress(OSError):  # another output is there
+                        path.parent.rmdir()
                 raise
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Have errors of the operating system name `path`: those of a full disk name no file, and others its partial."""
-    try:
-        yield
     except OSError as error:
-        if error.filename is None or Path(error.filename) == _partial(path):  # as numpy and h5py do
+        if error.filename in (None, str(partial), partial):
             error.filename = str(path)
         raise
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{PARTIAL}{path.name}")
 
 
 @contextmanager
@@ -73,6 +62,16 @@ def replacing_all(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each of `paths`; they become these, one after the other, when the block succeeds."""
     with ExitStack() as stack:
         yield [stack.enter_context(replacing(path)) for path in paths]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Have errors of the operating system in the block name `path`: those of a full disk name no file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def check_writable(*paths: Path) -> None:
@@ -94,13 +93,13 @@ def check_writable(*paths: Path) -> None:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content` as JSON with its keys in the order given."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with writing(path):
+        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write `rows`, which hold a value for each of `columns`, as CSV under a header line, one after the other."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         for row in rows:

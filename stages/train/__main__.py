@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages.network import CONFIDENCE, MODEL
 from stages.running import process
 from stages.running.process import InputError
 
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Fit the CNN to the prepared training set.")
-    parser.add_argument("--images", type=Path, required=True, help=".npy, float32 (n, rows, cols, 1) or channels first")
-    parser.add_argument("--labels", type=Path, required=True, help=".npy, one-hot float32 (n, classes)")
-    parser.add_argument("--model", type=Path, required=True, help=".h5 to write")
-    parser.add_argument("--confidence", type=Path, required=True, help=".json to write, when its answers are unsure")
-    parser.add_argument("--metrics", type=Path, required=True, help=".json to write, of the validation rows")
-    parser.add_argument("--history", type=Path, required=True, help=".csv to write, a line more after each epoch")
+    parser.add_argument("data", type=Path, help="folder with the prepared training set")
+    parser.add_argument("models", type=Path, help="folder to write cnn.h5 to, and when its answers are unsure")
+    parser.add_argument("metrics", type=Path, help="folder to write train.json to, and history.csv after each epoch")
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
     parser.add_argument("--patience", type=float, default=600, help="seconds to wait for the others of TF_CONFIG")
     args = parser.parse_args()
@@ -44,12 +42,17 @@ def main() -> None:
     tensorflow = convert(params["tensorflow"], TensorFlow)
     cluster = cluster_from_environment(train.shards, args.patience)
     if cluster.leads:
-        check_writable(args.model, args.confidence, args.metrics, args.history, args.resume / "state.npz")
+        check_writable(*outputs(args), args.resume / "state.npz")
     join = cluster.join if cluster.size > 1 else None
     with cluster.watched():
         start_tensorflow(tensorflow.instruction_set, tensorflow.device, join)
         with within_memory("model.filters, model.kernel_size, model.dense_units or train.batch_size"):
             fit(args, train, model, json.encode([train, model, tensorflow]), cluster)
+
+
+def outputs(args: argparse.Namespace) -> tuple[Path, Path, Path, Path]:
+    """The model, what is known of its confidence, its metrics, and the history of its epochs."""
+    return args.models / MODEL, args.models / CONFIDENCE, args.metrics / "train.json", args.metrics / "history.csv"
 
 
 def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes, cluster: "Cluster") -> None:
@@ -60,19 +63,20 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     """
     import keras
 
-    from stages.arrays.npy import Rows, open_array
+    from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
     from stages.arrays.prepared import channels_last, open_prepared_images
-    from stages.glyphs.recognition import centred_glyphs
+    from stages.glyphs import centred_glyphs
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
-    from stages.running.outputs import DECIMALS, replacing_all, write_csv, write_json
+    from stages.running.outputs import DECIMALS, replacing, replacing_all, write_csv, write_json
     from stages.train.confidence import measure_confidence
     from stages.train.loop import Training
     from stages.train.resume import Backup, digests, fingerprint
     from stages.train.rows import validation_warning
 
-    images, labels = Rows(args.images), open_array(args.labels)
-    are_glyphs = centred_glyphs(channels_last(open_prepared_images(args.images)))
+    data = args.data / IMAGES, args.data / LABELS
+    images, labels = Rows(data[0]), open_array(data[1])
+    are_glyphs = centred_glyphs(channels_last(open_prepared_images(data[0])))
     if train.outliers and not are_glyphs:
         raise InputError(
             f"params.yaml: train.outliers = {train.outliers:g}: is for light glyphs in the centre of a dark "
@@ -85,17 +89,19 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     training = Training(network, images, labels, train, cluster)
     if (warning := validation_warning(labels, training.validation_rows)) is not None and cluster.leads:
         print(f"warning: {warning}", file=sys.stderr)
-    alike = digests(params, [args.images, args.labels])
+    alike = digests(params, data)
     cluster.agree(alike)
     backup = Backup(args.resume, fingerprint(repr(alike).encode(), [])) if cluster.leads else None
+    *results, history_file = outputs(args)
     for history in training.run(backup):
         if backup:
-            write_csv(args.history, list(history[0]), history)
+            with replacing(history_file) as partial:
+                write_csv(partial, list(history[0]), history)
     if backup:
         kept = training.kept(history)
         figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
         sureness = measure_confidence(network, images, labels, training.validation_rows, are_glyphs)
-        with replacing_all(args.model, args.confidence, args.metrics) as (model_file, confidence, metrics):
+        with replacing_all(*results) as (model_file, confidence, metrics):
             save_network(network, model_file, train.learning_rate)
             write_json(confidence, sureness)
             write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from stages.arrays.prepared import channels_last
-from stages.glyphs.field import Gray, fit_into_field, span
+from stages.glyphs import Gray, fit_into_field, span
 
 DRAWS = 32  # random numbers for each row
 INK = 0.25  # a pixel of a glyph

@@ -70,7 +70,7 @@ def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
         problem = "is what predict-sample writes; must be another file"
     elif os.path.isdir(place):  # noqa: PTH112 - as below
         problem = "is a folder, must be one file"
-    elif place in [resolved(out) for stage in stages.values() for out in outputs(stage)]:
+    elif any(place.is_relative_to(resolved(out)) for stage in stages.values() for out in outputs(stage)):
         return []
     else:
         return file_problems("predict.input", sample)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stages.commands.comparison.results import LOCK, read_lock, recorded_outputs
@@ -57,7 +58,7 @@ def find_changes(base: Revision) -> Changes:
         _differing(_read_params(base), _read_params(now)),
         _differing(read_packages(base), read_packages(now)),
         _changed_stages(read_lock(base), read_lock(now)),
-        [path for path in changed_files(base) if path not in results],
+        [path for path in changed_files(base) if not any(map(Path(path).is_relative_to, results))],
     )
 
 

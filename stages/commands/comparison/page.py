@@ -14,26 +14,20 @@ from stages.commands.comparison.pairs import Comparison, compare
 from stages.commands.comparison.results import METRICS, read_results
 from stages.commands.comparison.revisions import WORKSPACE, Revision, head, uncommitted
 from stages.commands.comparison.showing import draw_galleries, fill_in
-from stages.report.tables import CLASSES as CLASS_COLUMNS
-from stages.report.tables import parse_table
+from stages.report.figures import FIGURES
 from stages.running.params import flatten
 from stages.running.process import InputError
+from stages.tables import CLASSES
 
-TRAINING, DATA, CLASSES = "metrics/train.json", "metrics/data.json", "metrics/classes.csv"
+TRAINING, DATA, CLASSES_FILE = "metrics/train.json", "metrics/data.json", f"metrics/{CLASSES.file}"
 CLASS_COUNTS = ("train.classes.", "test.classes.")  # how the names of counts begin of which there may be thousands
-VALIDATION_ROWS = {  # inputs of train that tell which rows validate
-    *("data/prepared/x_train.npy", "data/prepared/y_train.npy"),
-    *("train.validation_split", "train.validation_rows"),
-}
+# Inputs of train that tell which rows validate.
+VALIDATION_ROWS = {"data/prepared/train", "train.validation_split", "train.validation_rows"}
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
-    "metrics/curves.png": "Training",
-    "metrics/confusion.png": "What is taken for what",
-    "metrics/recall.png": "Recall by class",
-    "metrics/reliability.png": "Reliability",
-    "metrics/errors.png": "The most confident mistakes",
-    "metrics/data.png": "The data",
-    "metrics/prediction.png": "One prediction",
+    **{name.replace("_", " ").capitalize(): f"metrics/figures/{name}.png" for name in FIGURES},
+    "The data": "metrics/data.png",
+    "One prediction": "metrics/prediction.png",
 }
 
 Numbers = dict[str, float]
@@ -103,7 +97,7 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
             "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
         },
         "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
-        "pictures": {title: _inline(Path(path)) for path, title in PICTURES.items() if Path(path).is_file()},
+        "pictures": {title: _inline(Path(path)) for title, path in PICTURES.items() if Path(path).is_file()},
         "counts": counts[:MOST_ROWS],
         "packages": read_packages(now),
     }
@@ -143,7 +137,7 @@ def _numbers(revision: Revision | None, path: str) -> Numbers:
 def _recalls(base: Revision, now: Revision) -> list[Row]:
     """The recall of each class that both revisions know, those that changed most first."""
     before, after = (
-        {row["class"]: row["recall"] for row in parse_table(revision.read(CLASSES) or b"", CLASSES, CLASS_COLUMNS)}
+        {row["class"]: row["recall"] for row in CLASSES.parse(revision.read(CLASSES_FILE) or b"", CLASSES_FILE)}
         for revision in (base, now)
     )
     known = [name for name in after if after[name] is not None and before.get(name) is not None]

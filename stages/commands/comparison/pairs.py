@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from scipy.stats import binom
 
 from stages.commands.comparison.results import Results
-from stages.evaluate.tables import Z_95
-from stages.report.tables import Row
+from stages.evaluate.grading import Z_95
 from stages.running.process import InputError
+from stages.tables import Row
 
 LEVEL = 0.05  # up to which a difference counts as more than noise
 

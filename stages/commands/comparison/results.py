@@ -4,16 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from stages.commands.comparison.revisions import Revision
-from stages.report.tables import ERRORS as ERROR_COLUMNS
-from stages.report.tables import Row, parse_table
+from stages.running.outputs import md5
 from stages.running.params import parse
 from stages.running.process import InputError, reason
+from stages.tables import ERRORS, Row
 
-METRICS, ERRORS, LOCK = "metrics/test.json", "metrics/errors.csv", "dvc.lock"
-TEST_SET = ("data/raw/x_test.npy", "data/raw/y_test.npy")
+METRICS, LOCK = "metrics/test.json", "dvc.lock"
+ERRORS_FILE = f"metrics/{ERRORS.file}"
+TEST_SET = "data/raw/test"
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,14 @@ class Results:
 
     revision: where it is.
     n: how many test images there are.
-    errors: the wrong answers, rows of `report.tables.ERRORS`, by the number of the test image.
+    errors: the wrong answers, rows of ERRORS, by the number of the test image.
     test_set: what tells these images and their labels from others.
     """
 
     revision: Revision
     n: int
     errors: Mapping[int, Row]
-    test_set: tuple[str, ...]
+    test_set: str
 
     @property
     def accuracy(self) -> float:
@@ -45,20 +48,21 @@ def read_results(revision: Revision) -> Results:
     """
     recorded = recorded_outputs(revision)
     contents = {}
-    for path in (METRICS, ERRORS):
+    for path in (METRICS, ERRORS_FILE):
         content = revision.read(path)
         if content is None or path not in recorded:
             raise InputError(f"{revision}: has no {path}; `dvc repro` makes it")
         if hashlib.md5(content).hexdigest() != recorded[path]:
             raise InputError(f"{revision}: {path} is not what {LOCK} records; `dvc repro` makes both anew")
         contents[path] = content
-    rows = parse_table(contents[ERRORS], f"{revision}: {ERRORS}", ERROR_COLUMNS)
+    rows = ERRORS.parse(contents[ERRORS_FILE], f"{revision}: {ERRORS_FILE}")
+    if TEST_SET not in recorded:
+        raise InputError(f"{revision}: {LOCK} records no {TEST_SET}; another pipeline wrote it")
     try:
         n = int(json.loads(contents[METRICS])["n"])
-        test_set = tuple(recorded[path] for path in TEST_SET)
-    except (KeyError, TypeError, ValueError) as error:  # of another pipeline, from which this one was made
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{revision}: {METRICS} must be what evaluate wrote: {reason(error)}") from error
-    return Results(revision, n, {row["index"]: row for row in rows}, test_set)
+    return Results(revision, n, {row["index"]: row for row in rows}, recorded[TEST_SET])
 
 
 def read_lock(revision: Revision) -> dict[str, Any]:
@@ -69,6 +73,16 @@ def read_lock(revision: Revision) -> dict[str, Any]:
     """
     content = revision.read(LOCK) or b"stages: {}"
     return parse(content.decode(errors="replace"), f"{revision}: {LOCK}").get("stages", {})
+
+
+def md5_as_dvc(path: Path) -> str:
+    """DVC's digest of a file, or of a folder: that of the list of its files with theirs."""
+    if path.is_file():
+        return md5(path)
+    files = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    listed = [{"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    listed.sort(key=itemgetter("relpath"))  # as text: "a, b/1.png" comes before "a/1.png"
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
 def recorded_outputs(revision: Revision) -> dict[str, str]:

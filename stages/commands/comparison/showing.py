@@ -8,18 +8,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.arrays.prepared import channels_last, open_prepared_images
+from stages.arrays.npy import IMAGES
+from stages.arrays.prepared import open_prepared_images
 from stages.commands.comparison.pairs import Comparison, p_value
-from stages.commands.comparison.results import recorded_outputs
+from stages.commands.comparison.results import md5_as_dvc, recorded_outputs
 from stages.plotting import shorten
 from stages.report.gallery import draw_gallery, most_confident
-from stages.report.tables import Row
-from stages.running.outputs import md5, replacing_all
+from stages.running.outputs import replacing_all
 from stages.running.process import InputError
+from stages.tables import Row
 
 MOST_LISTED = 10  # images of a kind as text; JSON has all
 LONGEST_NAME = 40  # characters of a revision in a picture
-IMAGES = Path("data/prepared/x_test.npy")
+TEST_SET = "data/prepared/test"
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
@@ -98,8 +99,8 @@ def draw_galleries(folder: Path, comparison: Comparison) -> None:
         InputError: the images of the comparison are not in the working tree.
     """
     recorded = recorded_outputs(comparison.b.revision)
-    if not IMAGES.is_file() or md5(IMAGES) != recorded.get(str(IMAGES)):
-        raise InputError(f"{IMAGES}: not that of {comparison.b.revision}; `dvc checkout` or `dvc repro` brings it")
+    if md5_as_dvc(Path(TEST_SET)) != recorded.get(TEST_SET):
+        raise InputError(f"{TEST_SET}: not that of {comparison.b.revision}; `dvc checkout` or `dvc repro` brings it")
     folder.mkdir(parents=True, exist_ok=True)
     a, b = (shorten(results.revision, LONGEST_NAME) for results in (comparison.a, comparison.b))
     with replacing_all(folder / "mended.png", folder / "broken.png") as (mended, broken):
@@ -109,7 +110,5 @@ def draw_galleries(folder: Path, comparison: Comparison) -> None:
 
 def _draw(path: Path, title: str, errors: Mapping[int, Row]) -> None:
     shown = most_confident(list(errors.values()))
-    images = open_prepared_images(IMAGES)
-    pictures = [channels_last(images[row["index"] : row["index"] + 1])[0] for row in shown]
     some = f" (the {len(shown)} most confident)" if len(shown) < len(errors) else ""
-    draw_gallery(path, title + some, shown, pictures)
+    draw_gallery(path, title + some, shown, open_prepared_images(Path(TEST_SET, IMAGES)))

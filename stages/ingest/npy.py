@@ -10,14 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.ingest.raw import NAMES, check_arrays, replacing_raw, summary
-from stages.running.outputs import replacing
+from stages.ingest.parameters import Data
+from stages.ingest.raw import FILES, check_arrays, replacing_raw, summary
+from stages.running.outputs import writing
 from stages.running.process import InputError, reason
 
-HOLDS = f"must hold {', '.join(NAMES)} as .npy"
+HOLDS = f"must hold {', '.join(FILES)} as .npy"
 
 
-def copy_arrays(source: Path, raw: Path) -> str:
+def matches(source: Path) -> bool:
+    """Whether it is an archive, or a folder with one of the four."""
+    if source.is_dir():
+        return any((source / f"{name}.npy").exists() for name in FILES)
+    with source.open("rb") as file:
+        return file.read(2) == b"PK"
+
+
+def copy(source: Path, raw: Path, data: Data) -> list[str]:
     """Copy the arrays of `source`, an archive or a folder, to `raw`: all four or none.
 
     Returns:
@@ -30,15 +39,14 @@ def copy_arrays(source: Path, raw: Path) -> str:
         opened = nullcontext() if source.is_dir() else zipfile.ZipFile(source)
         with opened as archive, replacing_raw(raw) as partials:
             arrays = {}
-            for name in NAMES:
+            for name in FILES:
                 entry = source / f"{name}.npy"
                 if not (entry.name in archive.namelist() if archive else entry.is_file()):
                     raise InputError(f"{entry}: no such file; a data source {HOLDS}")
                 content = archive.open(entry.name) if archive else entry.open("rb")
-                with content, replacing(partials[name]) as partial:
-                    with partial.open("wb") as output:
-                        shutil.copyfileobj(content, output)
-                    arrays[str(entry)] = _open(partial, str(entry))
+                with content, writing(partials[name]), partials[name].open("wb") as output:
+                    shutil.copyfileobj(content, output)
+                arrays[str(entry)] = _open(partials[name], str(entry))
             check_arrays(arrays)
     except (InputError, MemoryError):
         raise
@@ -48,7 +56,7 @@ def copy_arrays(source: Path, raw: Path) -> str:
         raise InputError(f"{source}: damaged archive ({reason(error)}); {HOLDS}") from error
     what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"
     train, _, test, _ = arrays.values()
-    return summary(what, train.shape, test.shape)
+    return [summary(what, train.shape, test.shape)]
 
 
 def _open(path: Path, name: str) -> NDArray[Any]:
