@@ -9,8 +9,11 @@ from stages.network.runtime import start_tensorflow
 
 start_tensorflow("avx2", "cpu")
 
-from stages.train.augmentation import AMOUNTS, augment  # noqa: E402
-from stages.train.parameters import Augmentation  # noqa: E402
+from stages.train.augmentation import (  # noqa: E402
+    AMOUNTS,
+    Augmentation,
+    augment,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = np.pad(RNG.random((40, 12, 8, 1), np.float32), ((0, 0), (6, 6), (6, 6), (0, 0)))

@@ -5,8 +5,10 @@ import re
 import subprocess
 
 import pytest
+from msgspec import to_builtins
 from PIL import Image
 
+from stages.train.augmentation import OTHER_HANDS
 from tests.declarations import stages
 from tests.project import ROOT, Project
 from tests.verify import recorded
@@ -57,6 +59,8 @@ def test_the_recipe_for_handwriting_is_shown_as_make_runs_it() -> None:
     command = re.compile(r"dvc exp run -n handwriting((?: -S \S+| \\\n\s+-S \S+)+)")
     shown, run = ([m.split() for m in command.findall(text)] for text in (README, MAKEFILE))
     assert shown == run and len(run) == 1
+    amounts = {f"train.augmentation.{name}={amount:g}" for name, amount in to_builtins(OTHER_HANDS).items()}
+    assert amounts <= set(run[0])
 
 
 def test_the_sweep_that_is_shown_begins_from_the_committed_run() -> None:

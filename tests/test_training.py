@@ -25,8 +25,8 @@ from stages.network.inference import forward_function, predict_probabilities  # 
 from stages.network.model_file import load_network, save_network  # noqa: E402
 from stages.network.parameters import Model  # noqa: E402
 from stages.network.runtime import within_memory  # noqa: E402
-from stages.train.augmentation import augment  # noqa: E402
-from stages.train.confidence import OTHER_HANDS, measure_confidence  # noqa: E402
+from stages.train.augmentation import OTHER_HANDS, augment  # noqa: E402
+from stages.train.confidence import measure_confidence  # noqa: E402
 from stages.train.loop import Training  # noqa: E402
 from stages.train.parameters import Train  # noqa: E402
 from stages.train.resume import Backup, fingerprint  # noqa: E402

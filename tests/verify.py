@@ -20,10 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 from PIL import Image
 
 from stages.running.params import load
+from stages.train.augmentation import OTHER_HANDS
 from tests.cluster import configs, start, train_command
 from tests.declarations import module_of, stages
 from tests.project import ROOT, Project, make_project, set_params
@@ -137,8 +139,8 @@ def verify_emulated(folder: Path, cpu: str, workers: int | None = None, count: i
     photograph(arrays["x_test"][0], native.root / "data/sample.png")
     # More ways through the code than the default run takes.
     more = {"predict.input": "data/sample.png", "train.schedule": "cosine", "train.early_stopping": 2}
-    augmentation = {"rotation": 12, "shear": 0.25, "zoom": 0.12, "shift": 1.5}
-    set_params(native.root / "params.yaml", {**more, "train.augmentation": augmentation, "train.outliers": 0.2})
+    more |= {f"train.augmentation.{name}": amount for name, amount in to_builtins(OTHER_HANDS).items()}
+    set_params(native.root / "params.yaml", {**more, "train.outliers": 0.2})
     emulated = native.copy(folder / "emulated")
     shims = folder / "bin"
     shims.mkdir()

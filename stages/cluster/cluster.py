@@ -26,12 +26,7 @@ class Cluster:
     """Some processes in the order of their ranks, the chief first, and which of them this one is."""
 
     def __init__(self, tasks: Sequence[Task] = (), rank: int = 0, patience: float = PATIENCE) -> None:
-        """Know the others; `join` is what meets them.
-
-        Args:
-            tasks: all processes, or none for a process of its own.
-            patience: seconds to wait for the others.
-        """
+        """Know all processes, none for one of its own; `join` meets them, and waits so many seconds for them."""
         self.tasks, self.rank, self.patience = tasks, rank, patience
         self.size = max(1, len(tasks))
         self._keys = itertools.count(1)

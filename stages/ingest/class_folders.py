@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays.npy import write_array
-from stages.ingest.layout import check_trained, find_pictures, walk
+from stages.ingest.folders import walk
+from stages.ingest.layout import check_trained, read_layout
 from stages.ingest.parameters import Data
 from stages.ingest.passes import Passes
 from stages.ingest.raw import FILE_COLUMNS, replacing_raw, some, summary
@@ -38,9 +39,9 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
         What it was taken for, and notes, a line each.
 
     Raises:
-        InputError: as `find_pictures` and `Passes`, or the pictures are too few to hold some back.
+        InputError: as `read_layout` and `Passes`, or the pictures are too few to hold some back.
     """
-    layout = find_pictures(source)
+    layout = read_layout(source)
     passes = Passes(source, data)
     letters = max(map(len, layout.classes))
     with strict_warnings():

@@ -1,23 +1,15 @@
 """Which pictures a folder of class folders holds, and which class and set each is of."""
 
-import os
-import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.arrays.class_names import is_name, natural_order
+from stages.ingest.folders import class_folders_of, find_sets, walk
 from stages.ingest.raw import some
-from stages.picture_files.decoding import picture_suffixes
 from stages.running.process import InputError
-
-SET = re.compile("train|test|eval|val", re.IGNORECASE)  # in sets' names: seg_train, Test images, valid, evaluation
-# As a word of its own, where it can mean nothing else: not in contest, trains or valley.
-SET_WORD = re.compile("(?<![A-Za-z])(?i:train(?:ing)?|test(?:ing)?|val(?:id|idation)?)(?![a-z])")
 
 
 class Picture(NamedTuple):
@@ -42,35 +34,7 @@ class Layout:
     notes: list[str]
 
 
-class Folder(NamedTuple):
-    """The files right in a folder, sorted by name: pictures by their suffix, and others."""
-
-    path: Path
-    pictures: list[str]
-    others: list[str]
-
-
-def walk(source: Path) -> Iterator[Folder]:
-    """The folder `source` and all below it, without what is hidden; sorted, since no file system's order is.
-
-    Links to files are followed, out of the source too; links to folders are not: the preflight refuses them.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    suffixes = picture_suffixes()
-    for folder, folders, files in os.walk(source, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
-        pictures = [str(path) for path in paths if path.suffix.lower() in suffixes]
-        yield Folder(Path(folder), pictures, [str(path) for path in paths if path.suffix.lower() not in suffixes])
-
-
-def find_pictures(source: Path) -> Layout:
+def read_layout(source: Path) -> Layout:
     """Find the pictures in cat/, dog/ ..., or in train/cat/ ... and test/cat/ ..., at any depth below the class.
 
     A file is a picture by its suffix, as Keras and torchvision have it. The names of the sets' folders only contain
@@ -82,9 +46,9 @@ def find_pictures(source: Path) -> Layout:
             be read in two ways.
     """
     folders = list(walk(source))
-    class_folders = _class_folders(folders)
+    class_folders = class_folders_of(folders)
     top = [folder.path for folder in folders if folder.path.parent == source]
-    sets, beside = _sets(source, top, class_folders)
+    sets, beside = find_sets(source, top, class_folders)
     pictures: list[Picture] = []
     notes: list[str] = []
     empty: list[Path] = []
@@ -120,84 +84,6 @@ def find_pictures(source: Path) -> Layout:
             f"{sets[name].relative_to(source)}/" for name in ("train", "test") if name in sets
         )
     return Layout(what, pictures, _classes(source, pictures), "test" in sets, notes)
-
-
-def _class_folders(folders: Sequence[Folder]) -> dict[Path, list[Path]]:
-    """Of each folder, those right in it that have pictures at any depth."""
-    inside: dict[Path, set[Path]] = defaultdict(set)
-    for folder in folders:
-        if folder.pictures:
-            for child, parent in pairwise([folder.path, *folder.path.parents]):
-                inside[parent].add(child)
-    return defaultdict(list, {parent: sorted(children) for parent, children in inside.items()})
-
-
-def _sets(
-    source: Path, top: Sequence[Path], class_folders: Mapping[Path, list[Path]]
-) -> tuple[dict[str, Path], list[Path]]:
-    """The folder of class folders of each set, "train" and perhaps "val" and "test", or the source itself as "train".
-
-    Args:
-        top: the folders right in the source, with pictures or without.
-
-    Returns:
-        Beside them, those of `top` that are of no set.
-
-    Raises:
-        InputError: pictures lie in the sets without class folders, or what is there can be read in two ways.
-    """
-    rename = "or classes? Sets' names must have train, test (or eval) or val in them, others' must not"
-    named: dict[str, list[Path]] = defaultdict(list)
-    for folder in top:
-        word = SET.search(folder.name)
-        named[word[0].lower().replace("eval", "test") if word else ""].append(folder)
-    beside = named.pop("", [])
-    if not any(class_folders[folder] for folder in named["train"]):
-        _refuse_sets(source, class_folders)
-        for folder in class_folders[source]:
-            if SET_WORD.search(folder.name) and class_folders[folder]:
-                raise InputError(f"{folder}: class folders in it, and no train/ beside it: a set, {rename}")
-        return {"train": source}, []
-    sets = {}
-    for name, same in named.items():
-        such = [folder for folder in same if folder in class_folders[source]] or same[:1]
-        if len(such) > 1:
-            raise InputError(f"{source}: {some(folder.name for folder in such)}: several sets of one kind, {rename}")
-        beside += [folder for folder in same if folder not in such]
-        for folder in such:
-            inner = class_folders[folder]
-            is_wrapped = [entry.name.lower() for entry in inner] == [folder.name.lower()]
-            sets[name] = inner[0] if is_wrapped else folder
-    classes = {name: {entry.name for entry in class_folders[folder]} for name, folder in sets.items()}
-    names = " and ".join(folder.name for folder in sets.values())
-    if "test" not in sets and "val" in sets:
-        raise InputError(
-            f"{source}: has {names}, but no test: is {sets['val'].name} to test on (rename it to test), or to train "
-            f"on (move its pictures to {sets['train'].name})?"
-        )
-    if "test" not in sets and (others := [folder for folder in beside if folder in class_folders[source]]):
-        raise InputError(f"{others[0]}: pictures beside {sets['train']}: neither a training nor a test set, {rename}")
-    if any(held and not held & classes["train"] for held in classes.values()):
-        raise InputError(f"{source}: {names} have no class in common: sets, {rename}")
-    for folder in sets.values():
-        _refuse_sets(folder, class_folders)
-    return sets, beside
-
-
-def _refuse_sets(folder: Path, class_folders: Mapping[Path, list[Path]]) -> None:
-    """Refuse sets where classes must be: in `folder`, or in one of its class folders.
-
-    Raises:
-        InputError: one of them has folders called train and test, or such alone.
-    """
-    for place in (folder, *class_folders[folder]):
-        names = [inner.name for inner in class_folders[place]]
-        words = {word[0][:3].lower() for word in map(SET_WORD.search, names) if word}
-        if names and (all(map(SET_WORD.search, names)) or ("tra" in words and len(words) > 1)):
-            raise InputError(
-                f"{place}: holds {some(names)}, which are no classes; data.source must name the folder of the sets, "
-                "and these hold pictures as train/cat/1.png"
-            )
 
 
 def _classes(source: Path, pictures: Sequence[Picture]) -> list[str]:

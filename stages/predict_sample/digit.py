@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from stages.glyphs import Gray, box_side, fit_into_field, resize, span
-from stages.predict_sample.ink import DARKEST, EIGHT, dividing_level, find_ink, has_dark_ink, without_lines
+from stages.predict_sample.ink import DARKEST, EIGHT, dividing_threshold, find_ink, has_dark_ink, without_lines
 from stages.predict_sample.path import best_path
 from stages.predict_sample.pieces import Piece, find_row
 
@@ -56,13 +56,13 @@ class Digits:
 def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
     """Find the digits in a picture (h, w) in [0, 1] of either polarity, for a network that takes (rows, cols)."""
     ink = find_ink(gray if has_dark_ink(gray) else 1 - gray)
-    level = dividing_level(ink, 0.5 * float(np.percentile(ink, DARKEST)))
-    written = without_lines(ink, ink >= FAINT * level)
-    strong = written & (ink >= level)
-    if not strong.any() or level < LEAST_CONTRAST:
+    threshold = dividing_threshold(ink, 0.5 * float(np.percentile(ink, DARKEST)))
+    written = without_lines(ink, ink >= FAINT * threshold)
+    strong = written & (ink >= threshold)
+    if not strong.any() or threshold < LEAST_CONTRAST:
         return Digits([], np.zeros((1, rows, cols), np.float32), [], "no digit found")
-    is_pale = level < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
-    ink = np.clip(ink / (2 * level), 0, 1)
+    is_pale = threshold < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
+    ink = np.clip(ink / (2 * threshold), 0, 1)
 
     field = cache(lambda piece: fit_field(ink, piece, rows, cols))
 

@@ -39,16 +39,17 @@ def find_ink(gray: Gray) -> Gray:
     return np.clip(1 - over_background(gray, window), 0, 1) if window < wide else ink
 
 
-def dividing_level(values: Gray, level: float) -> float:
-    """Halfway between the means on its two sides (Ridler and Calvard 1978), by iteration from a first level."""
+def dividing_threshold(values: Gray, threshold: float) -> float:
+    """Halfway between the means on its two sides (Ridler and Calvard 1978), by iteration from a first threshold."""
     for _ in range(30):
-        high = values > level
+        high = values > threshold
         if not high.any() or high.all():
             break
-        level, last = 0.5 * float(values[high].mean(dtype=np.float64) + values[~high].mean(dtype=np.float64)), level
-        if abs(level - last) < 1e-4:
+        above, below = (values[side].mean(dtype=np.float64) for side in (high, ~high))
+        threshold, last = 0.5 * float(above + below), threshold
+        if abs(threshold - last) < 1e-4:
             break
-    return level
+    return threshold
 
 
 def has_dark_ink(gray: Gray) -> bool:
@@ -73,23 +74,23 @@ def over_background(gray: Gray, window: float, beyond: bool = False) -> Gray:
 
 
 def without_lines(ink: Gray, written: Mask) -> Mask:
-    """Without ruled or grid lines, but with an upright line that is all there is: that is a 1.
+    """Without ruled or grid lines, but with a vertical line that is all there is: that is a 1.
 
     A digit's own stroke, too, may run from edge to edge of a small drawing: joined to others, and as heavy as they are.
     """
-    along_level, level = level_lines(written)
-    along_upright, upright = (lines.T for lines in level_lines(written.T))
-    rest = written & ~(level | upright)
+    along_horizontal, horizontal = horizontal_lines(written)
+    along_vertical, vertical = (lines.T for lines in horizontal_lines(written.T))
+    rest = written & ~(horizontal | vertical)
     pieces = ndimage.find_objects(ndimage.label(rest, EIGHT)[0])
     largest = max((max(ys.stop - ys.start, xs.stop - xs.start) for ys, xs in pieces), default=0)
     if largest < 0.1 * max(written.shape):
-        return rest if level.any() else written
-    if far_apart(level, 0) and far_apart(upright, 1):  # a frame or a grid, of whatever pen
+        return rest if horizontal.any() else written
+    if far_apart(horizontal, 0) and far_apart(vertical, 1):  # a frame or a grid, of whatever pen
         return rest
     labels, _ = ndimage.label(written, EIGHT)
     joined = labels == np.argmax(np.bincount(labels[rest]))
-    light = LIGHT * ink_across(ink, joined & ~(along_level | along_upright))
-    for along, lines in ((along_level, level), (along_upright, upright)):
+    light = LIGHT * ink_across(ink, joined & ~(along_horizontal | along_vertical))
+    for along, lines in ((along_horizontal, horizontal), (along_vertical, vertical)):
         if ink_across(ink, joined & along) < light:
             written = written & ~lines
     return written
@@ -107,16 +108,16 @@ def ink_across(ink: Gray, strokes: Mask) -> float:
     return 2 * float(ink[strokes].sum(dtype=np.float64)) / max(1, int(outline))
 
 
-def level_lines(written: Mask) -> tuple[Mask, Mask]:
-    """Nearly level, thin lines from edge to edge: all pixels along them; and those of them that no stroke crosses."""
+def horizontal_lines(written: Mask) -> tuple[Mask, Mask]:
+    """Nearly horizontal, thin lines from edge to edge: all pixels along them; and those that no stroke crosses."""
     small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), 400) > 0.3, size=3)
     rows, columns = np.indices(small.shape)
     margin = max(1, small.shape[1] // 10)
     on_line, thickest = np.zeros_like(small), 0
     for slope in range(-12, 13):  # in steps of 0.005, so up to 3.4 degrees
         drop = np.rint(slope * 0.005 * columns).astype(int)
-        level = small[np.clip(rows + drop, 0, len(small) - 1), columns]
-        line = (level.mean(1) > 0.7) & (level[:, :margin].mean(1) > 0.5) & (level[:, -margin:].mean(1) > 0.5)
+        shifted = small[np.clip(rows + drop, 0, len(small) - 1), columns]
+        line = (shifted.mean(1) > 0.7) & (shifted[:, :margin].mean(1) > 0.5) & (shifted[:, -margin:].mean(1) > 0.5)
         counts = np.bincount(ndimage.label(line)[0])[1:]
         runs = np.where(counts <= 0.03 * max(small.shape) + 2, counts, 0)
         line = np.concatenate([[False], runs > 0])[ndimage.label(line)[0]]

@@ -71,7 +71,7 @@ def decode(path: Path) -> tuple[Image.Image, tuple[int, int], str | None]:
         image.load()
         factor = max(1, max(image.size) // WORKING_SIDE)
         small = Image.new("RGBA", (-(-image.width // factor), -(-image.height // factor)))
-        white = white_level(image)
+        white = brightest(image)
         for top in range(0, image.height, STRIP_ROWS * factor):
             strip = image.crop((0, top, image.width, min(top + STRIP_ROWS * factor, image.height)))
             if white is not None:
@@ -84,12 +84,12 @@ def decode(path: Path) -> tuple[Image.Image, tuple[int, int], str | None]:
     return small, size, "; ".join(notes) or None
 
 
-def white_level(image: Image.Image) -> float | None:
+def brightest(image: Image.Image) -> float | None:
     """What counts as white in a mode of more than 8 bits: the files themselves do not say which range they use."""
     if image.mode[0] not in "IF":
         return None
     top = float(np.nan_to_num(np.asarray(image.getextrema(), np.float64), posinf=0)[1])
-    return next((level for level in (1.0, 255.0, 4095.0, 65535.0) if top <= level), top)
+    return next((white for white in (1.0, 255.0, 4095.0, 65535.0) if top <= white), top)
 
 
 def on_background(image: Image.Image) -> NDArray[np.float32]:

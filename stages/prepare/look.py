@@ -13,7 +13,7 @@ from stages.arrays.npy import chunks
 from stages.prepare.findings import SETS, Findings, row_hashes
 from stages.prepare.warnings import class_warnings, image_warnings, imbalance
 
-Numbers = NDArray[np.integer[Any]]  # class numbers, or counts
+ClassNumbers = NDArray[np.integer[Any]]
 
 PIXEL_BYTES, DIGEST_BYTES = 4, 100  # what a pixel and a hash take while an image is hashed
 MOST_COUNTED = 100  # classes beyond this are too many to count each in a file for people
@@ -42,7 +42,9 @@ class Look:
     warnings: list[str]
 
 
-def look_at(images: Mapping[str, NDArray[Any]], labels: Mapping[str, Numbers], classes: Sequence[str | int]) -> Look:
+def look_at(
+    images: Mapping[str, NDArray[Any]], labels: Mapping[str, ClassNumbers], classes: Sequence[str | int]
+) -> Look:
     """Look at a data set. The images are read once, a chunk at a time; a hash of each stays in memory.
 
     Args:

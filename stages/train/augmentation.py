@@ -1,14 +1,41 @@
-"""Training images turned, sheared, zoomed and shifted at random: the network then knows more hands than wrote them."""
+"""Training images turned, sheared, zoomed and shifted at random: the network then knows more hands than wrote them.
+
+The amounts are a section of params.yaml, which is checked without waiting for numpy and TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
+from msgspec import Meta
 
-from stages.arrays.prepared import is_channels_first
-from stages.train.parameters import Augmentation
+from stages.running.params import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 AMOUNTS = 6  # of a change
+
+
+class Augmentation(Section):
+    """How far training images are changed at most, to either side; each amount is drawn evenly up to it.
+
+    rotation: degrees.
+    shear: of the columns, by row: 0.25 slants as far as a steep handwriting does.
+    zoom: share by which rows and columns grow or shrink, each on its own.
+    shift: pixels, along rows and along columns.
+    """
+
+    rotation: Annotated[float, Meta(ge=0, le=180)]
+    shear: Annotated[float, Meta(ge=0, le=1)]
+    zoom: Annotated[float, Meta(ge=0, lt=1)]
+    shift: Annotated[float, Meta(ge=0, le=4096)]
+
+
+# As far as people's hands differ from each other, and pictures of one digit do.
+OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
 
 
 def augment(images: NDArray[np.float32], amounts: NDArray[np.float64], most: Augmentation) -> NDArray[np.float32]:
@@ -22,6 +49,11 @@ def augment(images: NDArray[np.float32], amounts: NDArray[np.float64], most: Aug
     """
     if not any(msgspec.structs.astuple(most)):
         return images
+    import numpy as np
+    import tensorflow as tf
+
+    from stages.arrays.prepared import is_channels_first
+
     turn, shear, across, down, right, below = (
         amounts * [np.deg2rad(most.rotation), most.shear, most.zoom, most.zoom, most.shift, most.shift]
     ).T

@@ -7,12 +7,9 @@ from numpy.typing import NDArray
 from stages.arrays.npy import Rows
 from stages.network.inference import BATCH_SIZE, forward_function, predict_probabilities
 from stages.running.outputs import DECIMALS
-from stages.train.augmentation import AMOUNTS, augment
+from stages.train.augmentation import AMOUNTS, OTHER_HANDS, augment
 from stages.train.outliers import DRAWS, add_outliers
-from stages.train.parameters import Augmentation
 
-# As far as people's hands differ from each other, and pictures of one digit do.
-OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
 SEED = 0  # the same rows and changes for every model
 
 MOST_ROWS = 3000  # enough for the quantile

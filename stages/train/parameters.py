@@ -5,21 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from stages.running.params import Section
-
-
-class Augmentation(Section):
-    """How far training images are changed at most, to either side; each amount is drawn evenly up to it.
-
-    rotation: degrees.
-    shear: of the columns, by row: 0.25 slants as far as a steep handwriting does.
-    zoom: share by which rows and columns grow or shrink, each on its own.
-    shift: pixels, along rows and along columns.
-    """
-
-    rotation: Annotated[float, Meta(ge=0, le=180)]
-    shear: Annotated[float, Meta(ge=0, le=1)]
-    zoom: Annotated[float, Meta(ge=0, lt=1)]
-    shift: Annotated[float, Meta(ge=0, le=4096)]
+from stages.train.augmentation import Augmentation
 
 
 class Train(Section):

@@ -4,11 +4,11 @@ import json
 import reprlib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from stages.commands.comparison.parameters import Gate
 from stages.ingest.parameters import Data
 from stages.network.parameters import Model, TensorFlow
 from stages.predict_sample.parameters import Predict
@@ -16,6 +16,13 @@ from stages.prepare.parameters import Prepare
 from stages.running.params import PARAMS_FILE, Section
 from stages.running.process import reason
 from stages.train.parameters import Train
+
+
+class Gate(Section):
+    """When the gate of continuous integration is shut."""
+
+    accuracy: Annotated[float, Meta(ge=0, lt=1)] | None
+    level: Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Params(Section):

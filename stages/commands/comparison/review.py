@@ -1,4 +1,4 @@
-"""The report of the working tree, beside another revision: all that a reviewer decides from."""
+"""A review of the working tree beside another revision: all that a reviewer decides from."""
 
 import base64
 import json
@@ -30,10 +30,10 @@ PICTURES = {  # in the order of the page
     "One prediction": "metrics/prediction.png",
 }
 
-Numbers = dict[str, float]
+Metrics = dict[str, float]
 
 
-class Row(NamedTuple):
+class Figure(NamedTuple):
     """A number of both revisions in words, with what it has become more or less."""
 
     name: str
@@ -42,8 +42,8 @@ class Row(NamedTuple):
     difference: str
 
 
-def report(base: Revision | None, missing: str, trusted_cache: bool = False) -> tuple[str, str]:
-    """Report the results of the working tree.
+def review(base: Revision | None, missing: str, trusted_cache: bool = False) -> tuple[str, str]:
+    """Review the results of the working tree.
 
     Args:
         base: the revision to compare with, or None.
@@ -128,13 +128,13 @@ def _inline(path: Path) -> Markup:
     return Markup("data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
 
 
-def _numbers(revision: Revision | None, path: str) -> Numbers:
+def _numbers(revision: Revision | None, path: str) -> Metrics:
     """The numbers of a JSON file, named by the way to them; none if there is no such file."""
     values = flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
-def _recalls(base: Revision, now: Revision) -> list[Row]:
+def _recalls(base: Revision, now: Revision) -> list[Figure]:
     """The recall of each class that both revisions know, those that changed most first."""
     before, after = (
         {row["class"]: row["recall"] for row in CLASSES.parse(revision.read(CLASSES_FILE) or b"", CLASSES_FILE)}
@@ -145,14 +145,14 @@ def _recalls(base: Revision, now: Revision) -> list[Row]:
     return _rows({name: before[name] for name in known}, {name: after[name] for name in known})
 
 
-def _rows(before: Numbers, after: Numbers, comparable: bool = True) -> list[Row]:
+def _rows(before: Metrics, after: Metrics, comparable: bool = True) -> list[Figure]:
     """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
     rows = []
     for name in after | before:
         known = comparable and name in before and name in after
         rise = after[name] - before[name] if known else 0
         difference = _in_words(rise, "+") if rise else ""
-        rows.append(Row(name, _in_words(before.get(name)), _in_words(after.get(name)), difference))
+        rows.append(Figure(name, _in_words(before.get(name)), _in_words(after.get(name)), difference))
     return rows
 
 
