@@ -37,7 +37,7 @@ def test_a_change_from_a_fork_can_read_only_and_needs_no_secret() -> None:
     assert not re.search(r"secrets\b|github\.token", text)
 
 
-def test_the_hooks_of_pre_commit_run_what_make_lint_does_and_check_dvc_lock() -> None:
+def test_pre_commit_runs_what_make_lint_does_and_checks_dvc_lock() -> None:
     (source,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
     entries = [hook["entry"].removeprefix(".venv/bin/") for hook in source["hooks"]]
     lint = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -29,7 +29,7 @@ IMAGES = scribbles(24)
 DRAWN = RNG.random((24, DRAWS))
 
 
-def test_outliers_take_the_place_of_their_share_of_rows_with_the_same_probability_for_every_class() -> None:
+def test_outliers_replace_their_share_of_rows_with_a_uniform_label() -> None:
     images, labels = add_outliers(IMAGES, LABELS, SHARDS, DRAWN, 0.5)
     changed = (images != IMAGES).any(axis=(1, 2, 3))
     assert 6 <= changed.sum() <= (DRAWN[:, 0] < 0.5).sum() and not changed[DRAWN[:, 0] >= 0.5].any()
@@ -38,7 +38,7 @@ def test_outliers_take_the_place_of_their_share_of_rows_with_the_same_probabilit
     assert images.dtype == labels.dtype == np.float32 and images.min() >= 0 and images.max() <= 1
 
 
-def test_a_shard_has_the_outliers_of_its_own_rows_whichever_others_are_there() -> None:
+def test_a_shard_has_the_same_outliers_whichever_others_are_there() -> None:
     images, labels = add_outliers(IMAGES, LABELS, SHARDS, DRAWN, 1)
     for shard in SHARDS:
         alone = add_outliers(IMAGES[shard], LABELS[shard], [slice(0, 8)], DRAWN[shard], 1)

@@ -133,7 +133,7 @@ def test_training_does_not_begin_where_it_could_not_write(small_disk: Path, monk
 
 
 def test_a_folder_in_place_of_an_output_is_refused_before_the_work(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="b: given for two outputs; must be one's own"):
+    with pytest.raises(InputError, match="b: given for two outputs; must differ"):
         check_writable(Path("a"), Path("b"), Path("b"))
     with pytest.raises(InputError, match=r"stages: is a folder; must be a file to write"):
         check_writable(Path("a"), ROOT / "stages")

@@ -80,22 +80,22 @@ class Cluster:
             by_name = tf.reshape(gathered, (self.size, *values.shape))
             return tf.reshape(tf.gather(by_name, self._order), (-1, *values.shape[1:]))
 
-    def gather_parts(self, own: Any, count: int) -> Any:
+    def gather_parts(self, local: Any, count: int) -> Any:
         """Put together what came of `count` parts, in their order.
 
         Args:
-            own: of `share(count)`, a tensor (its length, ...), also where that is 0.
+            local: of `share(count)`, a tensor (its length, ...), also where that is 0.
 
         Returns:
             A tensor (count, ...), the same in every process.
         """
         if self.size == 1:
-            return own
+            return local
         import tensorflow as tf
 
         sizes = [share.stop - share.start for share in self._shares(count)]
         missing = sizes[0] - sizes[self.rank]  # all must send as much
-        padded = tf.pad(own, [(0, missing), *[(0, 0)] * (len(own.shape) - 1)])
+        padded = tf.pad(local, [(0, missing), *[(0, 0)] * (len(local.shape) - 1)])
         places = [rank * sizes[0] + part for rank, size in enumerate(sizes) for part in range(size)]
         return tf.gather(self.gather(padded), places)
 
@@ -109,8 +109,8 @@ class Cluster:
         length = int(self.gather(tf.constant([len(content)], tf.int64))[0])
         if length == 0:
             return b""
-        own = (content if self.leads else b"").ljust(-(-length // 4) * 4, b"\0")  # bytes are no type that it takes
-        return self.gather(tf.constant(np.frombuffer(own, np.int32)[None]))[0].numpy().tobytes()[:length]
+        local = (content if self.leads else b"").ljust(-(-length // 4) * 4, b"\0")  # bytes are no type that it takes
+        return self.gather(tf.constant(np.frombuffer(local, np.int32)[None]))[0].numpy().tobytes()[:length]
 
     def agree(self, digests: Mapping[str, str]) -> None:
         """Compare what all must have alike.
@@ -126,8 +126,8 @@ class Cluster:
         import numpy as np
         import tensorflow as tf
 
-        own = np.frombuffer(bytes.fromhex("".join(digests.values())), np.int32)
-        everyones = self.gather(tf.constant(own[None])).numpy().reshape(self.size, len(digests), -1)
+        local = np.frombuffer(bytes.fromhex("".join(digests.values())), np.int32)
+        everyones = self.gather(tf.constant(local[None])).numpy().reshape(self.size, len(digests), -1)
         differing = (everyones != everyones[0]).any(axis=2)
         differences = [
             f"{task} has other {', '.join(itertools.compress(digests, differs))}"

@@ -68,9 +68,9 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
     labels, count = ndimage.label(written, EIGHT)
     mass = np.bincount(labels[strong], minlength=count + 1)[1:]
     boxes, heaviest = ndimage.find_objects(labels), np.argsort(-mass, kind="stable")[:MOST]
-    found = [Piece(boxes[k][0].start, boxes[k][1].start, labels[boxes[k]] == k + 1) for k in heaviest if mass[k] > 0]
-    others = [piece for piece in found if any(encloses(piece, other) for other in found)]
-    pieces = [piece for piece in found if piece not in others]
+    inked = [Piece(boxes[k][0].start, boxes[k][1].start, labels[boxes[k]] == k + 1) for k in heaviest if mass[k] > 0]
+    others = [piece for piece in inked if any(encloses(piece, other) for other in inked)]
+    pieces = [piece for piece in inked if piece not in others]
     pieces.sort(key=lambda piece: -weight(piece, written.shape))
     pieces = [piece for piece in pieces if piece.mask.sum() >= SPECK * weight(pieces[0], written.shape)]
     main, reach = pieces[0], REACH * max(pieces[0].mask.shape)

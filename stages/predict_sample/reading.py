@@ -28,12 +28,12 @@ def find_pictures(path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
         files = sorted(Path(folder, name) for folder, _, names in os.walk(path, onerror=_fail) for name in names)
-        found = [file for file in files if file.suffix.lower() in known and file.is_file()]
+        pictures = [file for file in files if file.suffix.lower() in known and file.is_file()]
     except OSError as error:
         raise InputError(f"{error.filename}: {str(error.strerror).lower()}") from error
-    if not found:
+    if not pictures:
         raise InputError(f"{path}: no picture in this folder")
-    return found
+    return pictures
 
 
 def _fail(error: OSError) -> NoReturn:

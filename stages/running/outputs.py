@@ -83,7 +83,7 @@ def check_writable(*paths: Path) -> None:
     """
     for path in paths:
         if paths.count(path) > 1:
-            raise InputError(f"{path}: given for two outputs; must be one's own")
+            raise InputError(f"{path}: given for two outputs; must differ")
         if path.is_dir():
             raise InputError(f"{path}: is a folder; must be a file to write")
         folder = next(folder for folder in path.parents if folder.exists())

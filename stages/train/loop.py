@@ -139,16 +139,16 @@ class Training:
         """This process's rows of each batch, images and labels, and how many the batch has."""
         batches = epoch_batches(len(self.training_rows), self.train.batch_size, self.train.seed, epoch)
         for batch, places in enumerate(batches):
-            shards = self._step.own_shards(len(places))
-            own_rows = slice(shards[0].start, shards[-1].stop) if shards else slice(0, 0)
-            rows = self.training_rows[places[own_rows]]
+            shards = self._step.local_shards(len(places))
+            local_rows = slice(shards[0].start, shards[-1].stop) if shards else slice(0, 0)
+            rows = self.training_rows[places[local_rows]]
             images, labels = self.images[rows], self.labels[rows]
             if self.train.outliers:
                 draws = self._random(epoch, batch, 3).random((len(places), DRAWS))
-                parts = [slice(shard.start - own_rows.start, shard.stop - own_rows.start) for shard in shards]
-                images, labels = add_outliers(images, labels, parts, draws[own_rows], self.train.outliers)
+                parts = [slice(shard.start - local_rows.start, shard.stop - local_rows.start) for shard in shards]
+                images, labels = add_outliers(images, labels, parts, draws[local_rows], self.train.outliers)
             amounts = self._random(epoch, batch, 1).uniform(-1, 1, (len(places), AMOUNTS))
-            yield augment(images, amounts[own_rows], self.train.augmentation), labels, len(places)
+            yield augment(images, amounts[local_rows], self.train.augmentation), labels, len(places)
 
     def _random(self, epoch: int, batch: int, use: int) -> np.random.Generator:
         """To draw from for the whole batch, whichever rows are this process's."""
@@ -158,9 +158,9 @@ class Training:
         """The probabilities of the validation rows, whose batches are shared out as the shards of training are."""
         n, classes = len(self.validation_rows), self.labels.shape[1]
         batches = -(-n // BATCH_SIZE)
-        own_batches = self.cluster.share(batches)
-        rows = self.validation_rows[own_batches.start * BATCH_SIZE : own_batches.stop * BATCH_SIZE]
-        filled = np.zeros(((own_batches.stop - own_batches.start) * BATCH_SIZE, classes), np.float32)
+        local_batches = self.cluster.share(batches)
+        rows = self.validation_rows[local_batches.start * BATCH_SIZE : local_batches.stop * BATCH_SIZE]
+        filled = np.zeros(((local_batches.stop - local_batches.start) * BATCH_SIZE, classes), np.float32)
         if len(rows):
             filled[: len(rows)] = predict_probabilities(self._forward, self.images, rows)
         parts = self.cluster.gather_parts(filled.reshape(-1, BATCH_SIZE, classes), batches)

@@ -59,7 +59,7 @@ class ShardedStep:
         self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # of a call
         self._graph = tf.function(self._train)
 
-    def own_shards(self, n: int) -> list[slice]:
+    def local_shards(self, n: int) -> list[slice]:
         """Which rows of a batch of n each of this process's shards takes; it may have none."""
         parts = shard_slices(n, self._shards)
         return parts[self._cluster.share(len(parts))]
@@ -70,7 +70,7 @@ class ShardedStep:
         """Train on one batch.
 
         Args:
-            images, labels: `own_shards` of the batch, float32 (own, ...) and (own, classes), one-hot but for outliers.
+            images, labels: `local_shards` of the batch, float32 (n, ...) and (n, classes), one-hot but for outliers.
             rows: how many the whole batch has.
             epoch, batch: the epoch's number, from 1, and the batch's in it, from 0.
 
@@ -91,11 +91,11 @@ class ShardedStep:
 
     def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tf.Tensor:
         parts = shard_slices(rows, self._shards)
-        own_parts = self._cluster.share(len(parts))
-        offset = parts[own_parts.start].start if own_parts.stop > own_parts.start else 0
+        local_parts = self._cluster.share(len(parts))
+        offset = parts[local_parts.start].start if local_parts.stop > local_parts.start else 0
         sizes = [int(np.prod(weight.shape)) for weight in self._weights]
         results = []
-        for number in range(own_parts.start, own_parts.stop):
+        for number in range(local_parts.start, local_parts.stop):
             # As if all shards before had drawn, whichever process computes them.
             for place, (state, draws) in enumerate(zip(self._random_states, self._draws, strict=True)):
                 state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))
