@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 # What was typed, for the shell to read from the environment: neither make nor a shell may run what a name contains.
 override export BASE := $(value BASE)
+override export MODEL := $(value MODEL)
 TRUSTED = $(if $(filter 1,$(TRUST_CACHE)),--trust-cache)
 COMMIT = git rev-parse --quiet --verify --end-of-options
 # A DVC that was killed while it wrote this file leaves it empty, and then refuses every run.
@@ -15,7 +16,7 @@ UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/r
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
 INSTALLED := .venv/.installed
 
-.PHONY: help install repro handwriting report test lint ci verify bench bench-pictures bench-scale restore lock clean
+.PHONY: help install repro handwriting draw report test lint ci verify bench bench-pictures bench-scale restore lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -58,6 +59,9 @@ handwriting: install  ## train a model that knows more hands than MNIST's, as th
 	  -S train.schedule=cosine -S 'model.filters=[32,64]' -S model.conv_dropout=0 -S model.dense_dropout=0.2 \
 	  -S train.augmentation.rotation=12 -S train.augmentation.shear=0.25 -S train.augmentation.zoom=0.12 \
 	  -S train.augmentation.shift=1.5 -S train.outliers=0.2
+
+draw: install  ## draw digits in the browser, and see what the model reads; MODEL=mine.h5 takes another model
+	@python -m stages.commands.draw $${MODEL:+--model "$$MODEL"}
 
 test: install  ## run the test suite
 	@python -m pytest --numprocesses 2 --dist loadfile

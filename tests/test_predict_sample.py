@@ -218,7 +218,7 @@ def described(rows: list[list[float]], classes: Sequence[int] | Sequence[str], *
 def test_a_prediction_in_words_has_its_probability_warning_and_note(
     rows: list[list[float]], classes: Sequence[int] | Sequence[str], sample: dict[str, Any], words: str
 ) -> None:
-    assert in_words(described(rows, classes, **sample), sample.get("note")) == words
+    assert in_words({**described(rows, classes, **sample), "note": sample.get("note")}) == words
 
 
 def test_a_number_in_json_has_a_probability_and_a_box_for_each_digit() -> None:

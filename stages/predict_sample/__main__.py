@@ -3,15 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stages.network import MODEL
 from stages.running import process
-from stages.running.root import in_project
-
-if TYPE_CHECKING:
-    from stages.predict_sample.parameters import Predict
-    from stages.predict_sample.prediction import Predictor
 
 
 def main() -> None:
@@ -31,45 +25,39 @@ def main() -> None:
     if bool(args.pictures) == bool(args.stage):
         parser.error("give either pictures, or --stage and its folders")
 
+    from stages.predict_sample.by_hand import open_reader, predict_pictures
+
+    if args.pictures:
+        sys.exit(0 if predict_pictures(open_reader(args.model), args.pictures, args.json) else 1)
+    predict_input(*args.stage)
+
+
+def predict_input(models: Path, data: Path, metrics: Path) -> None:
+    """Predict `predict.input`: prepared images, of which `predict.index` picks one, or a picture file.
+
+    Args:
+        models: folder of the model. data: folder of the prepared test set. metrics: folder to write to.
+    """
     from msgspec import convert
 
     from stages.network.parameters import TensorFlow
     from stages.network.runtime import start_tensorflow
+    from stages.predict_sample.by_hand import passed_over
+    from stages.predict_sample.figure import draw_prediction
     from stages.predict_sample.parameters import Predict
+    from stages.predict_sample.sample import read_sample
+    from stages.running.outputs import replacing_all, write_json
     from stages.running.params import read_params
 
     params = read_params()
     predict, tensorflow = convert(params["predict"], Predict), convert(params["tensorflow"], TensorFlow)
     start_tensorflow(tensorflow.instruction_set, tensorflow.device)
 
-    from stages.predict_sample.by_hand import predict_pictures
     from stages.predict_sample.prediction import load_predictor
 
-    if args.stage:
-        models, data, metrics = args.stage
-        is_picture = Path(predict.input).suffix != ".npy"
-        predictor = load_predictor(models / MODEL, predict.preprocessing if is_picture else None)
-        predict_input(predictor, predict, data, metrics)
-    else:
-        predictor = load_predictor(args.model or in_project(f"models/{MODEL}"), predict.preprocessing)
-        all_read = predict_pictures(predictor, args.pictures, predict.preprocessing, args.json)
-        sys.exit(0 if all_read else 1)
-
-
-def predict_input(predictor: "Predictor", predict: "Predict", data: Path, metrics: Path) -> None:
-    """Predict `predict.input`: prepared images, of which `predict.index` picks one, or a picture file.
-
-    Args:
-        data: folder of the prepared test set. metrics: folder to write to.
-    """
-    from stages.predict_sample.by_hand import passed_over
-    from stages.predict_sample.figure import draw_prediction
-    from stages.predict_sample.sample import read_sample
-    from stages.running.outputs import replacing_all, write_json
-
-    sample = read_sample(
-        Path(predict.input), data, predict.index, predictor.field_shape, predict.preprocessing, predictor.judge
-    )
+    source = Path(predict.input)
+    predictor = load_predictor(models / MODEL, None if source.suffix == ".npy" else predict.preprocessing)
+    sample = read_sample(source, data, predict.index, predictor.field_shape, predict.preprocessing, predictor.judge)
     prediction = predictor.predict(sample)
     label = None if sample.label is None else predictor.classes[sample.label]
     print(f"Predict: {'?' if prediction['predicted'] is None else prediction['predicted']}")
@@ -77,7 +65,7 @@ def predict_input(predictor: "Predictor", predict: "Predict", data: Path, metric
     for name, remark in (*remarks, ("Note", sample.note)):
         if remark is not None:
             print(f"{name}: {remark}")
-    origin = {"input": Path(predict.input).name, "index": sample.index, "label": label}
+    origin = {"input": source.name, "index": sample.index, "label": label}
     with replacing_all(metrics / "prediction.json", metrics / "prediction.png") as (written, figure):
         write_json(written, {**origin, **prediction, "note": sample.note})
         draw_prediction(figure, sample, prediction, predictor.classes)

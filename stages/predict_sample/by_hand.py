@@ -1,18 +1,78 @@
-"""Predicting pictures by hand: any picture files and folders, a line each."""
+"""Predicting pictures by hand, or from Python: `predict("photo.png")`."""
 
 import json
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stages.predict_sample.prediction import Predictor
+from stages.network import MODEL
 from stages.predict_sample.reading import find_pictures
-from stages.predict_sample.sample import picture_sample
+from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError, printable
+from stages.running.root import in_project
+
+if TYPE_CHECKING:
+    from stages.predict_sample.prediction import Predictor
 
 
-def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing: str, as_json: bool) -> bool:
+class Reader(NamedTuple):
+    """A model, and how pictures are prepared for it: see `picture_sample`."""
+
+    predictor: "Predictor"
+    preprocessing: str
+
+    def read(self, path: Path) -> tuple[Sample, dict[str, Any]]:
+        """Read a picture file; returns what was found in it, and what `Predictor.predict` returns, with its note.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        sample = picture_sample(path, self.predictor.field_shape, self.preprocessing, self.predictor.judge)
+        return sample, {**self.predictor.predict(sample), "note": sample.note}
+
+
+def open_reader(model: Path | None = None) -> Reader:
+    """Start TensorFlow as params.yaml says, and load a model: the project's, or another .h5.
+
+    Raises:
+        InputError: there is no such model, or it is none for such pictures.
+        SystemExit: params.yaml is wrong, which is said on stderr.
+    """
+    from msgspec import convert
+
+    from stages.network.parameters import TensorFlow
+    from stages.network.runtime import start_tensorflow
+    from stages.predict_sample.parameters import Predict
+    from stages.running.params import read_params
+
+    params = read_params()
+    predict, tensorflow = convert(params["predict"], Predict), convert(params["tensorflow"], TensorFlow)
+    start_tensorflow(tensorflow.instruction_set, tensorflow.device)
+
+    from stages.predict_sample.prediction import load_predictor
+
+    return Reader(load_predictor(model or in_project(f"models/{MODEL}"), predict.preprocessing), predict.preprocessing)
+
+
+opened = cache(open_reader)
+
+
+def predict(picture: str | Path, model: str | Path | None = None) -> dict[str, Any]:
+    """Predict a picture file; the first call takes seconds, since it loads the model that later ones use.
+
+    Returns:
+        What `python -m stages.predict_sample --json` prints: see `Predictor.predict`.
+
+    Raises:
+        InputError, SystemExit: the picture cannot be read, or as `open_reader`.
+    """
+    _, prediction = opened(Path(model) if model else None).read(Path(picture))
+    return {"picture": str(picture), **prediction}
+
+
+def predict_pictures(reader: Reader, paths: Iterable[Path], as_json: bool) -> bool:
     """Predict picture files and folders, and print a line for each picture; errors go to stderr, a line each.
 
     Returns:
@@ -29,26 +89,25 @@ def predict_pictures(predictor: Predictor, paths: Iterable[Path], preprocessing:
         try:
             if isinstance(path, InputError):
                 raise path
-            sample = picture_sample(path, predictor.field_shape, preprocessing, predictor.judge)
-            prediction = predictor.predict(sample)
+            _, prediction = reader.read(path)
         except InputError as error:
             all_read = False
             print(f"predict_sample: {error}", file=sys.stderr)
             continue
         if as_json:
-            line = json.dumps({"picture": str(path), **prediction, "note": sample.note})
+            line = json.dumps({"picture": str(path), **prediction})
         else:
-            line = f"{printable(path)}: {in_words(prediction, sample.note)}"
+            line = printable(f"{path}: {in_words(prediction)}")
         print(line, flush=True)
     return all_read
 
 
-def in_words(prediction: dict[str, Any], note: str | None) -> str:
+def in_words(prediction: dict[str, Any]) -> str:
     """One line for a person, "7 (99.9 %)" or "42 (97.1 %, 99.0 %)", and what to know about it."""
     digits = prediction.get("glyphs", [prediction])
     chances = ", ".join(f"{digit['probability'] or 0:.1%}".replace("%", " %") for digit in digits)
     answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({chances})"
-    remarks = [prediction["warning"], passed_over(prediction), note]
+    remarks = [prediction["warning"], passed_over(prediction), prediction["note"]]
     return " - ".join([answer, *(remark for remark in remarks if remark)])
 
 

@@ -30,6 +30,7 @@ class Predictor:
     Attributes:
         field_shape: rows, columns and channels of what the network takes, in whatever order it takes them.
         classes: what each is called, by its number.
+        parameters: how many the network has.
     """
 
     def __init__(self, network: keras.Model, card: Card) -> None:
@@ -37,6 +38,7 @@ class Predictor:
         self._shape = network.input_shape
         self.field_shape = channels_last(np.empty((0, *self._shape[1:]))).shape[1:]
         self.classes = card.classes
+        self.parameters = network.count_params()
         rate = 1.0 if card.false_positive_rate is None else card.false_positive_rate
         self.judge = Judge(self.sureness, card.unsure_below, rate)
         self._forward = forward_function(network)

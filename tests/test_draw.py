@@ -1,0 +1,129 @@
+"""The page to draw on: what its server answers, and to whom."""
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image, ImageDraw
+
+from stages.commands.draw import __main__ as draw
+from stages.commands.draw.facts import model_facts
+from stages.commands.draw.server import MOST_BYTES, make_app, make_server
+from stages.predict_sample.by_hand import Reader, open_reader
+from stages.running.process import InputError
+from tests.project import Project
+
+TOKEN = "a-token"
+
+
+@pytest.fixture(scope="module")
+def reader(reproduced: Project) -> Reader:
+    return open_reader(reproduced.root / "models/cnn.h5")
+
+
+@pytest.fixture
+def client(reader: Reader) -> FlaskClient:
+    """A browser that has opened the address with the token."""
+    client = make_app(reader, ["<b>.h5", "57,562 parameters"], TOKEN, "127.0.0.1").test_client()
+    assert client.get(f"/?token={TOKEN}", base_url="http://localhost").headers["Location"] == "/"
+    return client
+
+
+def drawn(*numbers: int) -> Image.Image:
+    """A 7 with a bar for each number, in another place."""
+    picture = Image.new("RGB", (600, 300), "white")
+    pen = ImageDraw.Draw(picture)
+    for x in numbers:
+        pen.line([(x, 50), (x + 80, 50), (x + 30, 200)], "black", 16, "curve")
+        pen.line([(x + 20, 120), (x + 70, 120)], "black", 14)
+    return picture
+
+
+def png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
+def test_the_answer_is_what_predicting_by_hand_says(client: FlaskClient, reader: Reader, tmp_path: Path) -> None:
+    drawn(100, 300).save(tmp_path / "77.png")
+    _, by_hand = reader.read(tmp_path / "77.png")
+    answer = client.post("/read", data=png(drawn(100, 300))).get_json()
+    assert answer["prediction"] == json.loads(json.dumps(by_hand)) and len(by_hand["glyphs"]) == 2
+    assert [box["x"] for box in answer["boxes"]] == [glyph["x"] for glyph in by_hand["glyphs"]]
+    assert [(field["rows"], field["cols"], len(field["rgba"])) for field in answer["fields"]] == [(28, 28, 4184)] * 2
+
+
+def test_a_bad_picture_is_one_line_and_the_server_goes_on(client: FlaskClient) -> None:
+    for content, problem in (
+        (b"GIF89a no more", "the picture: "),
+        (b"", "the picture: not a picture of a known kind (save it as PNG or JPEG)"),
+        (bytes(MOST_BYTES + 1), "the picture has more than 20 MB; make it smaller first"),
+    ):
+        answer = client.post("/read", data=content)
+        assert answer.status_code in (400, 413) and answer.get_json()["error"].startswith(problem)
+        assert "/tmp" not in answer.get_json()["error"]
+    assert client.post("/read", data=png(drawn(100))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 400),
+        ({"Host": "127.0.0.1:1", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "localhost:1", "Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
+def test_other_hosts_and_other_sites_get_no_answer(reader: Reader, headers: dict[str, str], status: int) -> None:
+    client = make_app(reader, [], TOKEN, "127.0.0.1").test_client(use_cookies=False)
+    headers = {**headers, "Cookie": f"draw={TOKEN}"}
+    assert client.post("/read", data=png(drawn(100)), headers=headers).status_code == status
+
+
+def test_nobody_gets_an_answer_without_the_token(reader: Reader) -> None:
+    stranger = make_app(reader, [], TOKEN, "127.0.0.1").test_client()
+    for path in ("/", "/?token=", "/?token=other", "/read?token=a-token"):
+        assert stranger.get(path).status_code == 403
+    assert stranger.post("/read", data=png(drawn(100))).status_code == 403
+    stranger.set_cookie("draw", "other")
+    assert stranger.get("/").status_code == 403
+
+
+def test_the_page_asks_nobody_else_and_names_the_model(client: FlaskClient, reader: Reader) -> None:
+    response = client.get("/")
+    policy, page = response.headers["Content-Security-Policy"], response.get_data(as_text=True)
+    assert policy.startswith("default-src 'none'; script-src 'nonce-") and "Access-Control" not in str(response.headers)
+    assert "&lt;b&gt;.h5 · 57,562 parameters" in page and not re.search(r"https?://|//[a-z]", page)
+    assert 'id="clear"' in page
+    plain = make_app(reader._replace(preprocessing="plain"), [], TOKEN, "127.0.0.1").test_client()
+    plain.get(f"/?token={TOKEN}")
+    assert 'id="clear"' not in plain.get("/").get_data(as_text=True)
+
+
+def test_the_page_says_what_is_known_of_the_model(
+    reader: Reader, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    model = Path("models/cnn.h5")
+    tested = json.loads(Path("metrics/test.json").read_text())
+    facts = model_facts(model, reader)
+    assert facts[:2] == ["models/cnn.h5", "57,562 parameters"]
+    assert facts[2].startswith(f"accuracy {tested['accuracy']:.4f} (") and facts[3] == "trained without outliers"
+    other = Path("mine.h5")
+    other.write_bytes(model.read_bytes() + b"\0")
+    assert not [fact for fact in model_facts(other, reader) if "accuracy" in fact]
+
+
+def test_a_taken_port_and_a_missing_model_are_one_line(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(reader, [], TOKEN, "127.0.0.1")
+    server = make_server(app, "127.0.0.1", 0)
+    with pytest.raises(InputError, match=rf"127\.0\.0\.1:{server.effective_port}: cannot listen there: .*in use; must"):
+        make_server(app, "127.0.0.1", server.effective_port)
+    server.close()
+    monkeypatch.setattr(sys, "argv", ["draw", "--model", "none.h5"])
+    with pytest.raises(InputError, match=r"none\.h5: no such file; `dvc repro` trains models/cnn\.h5"):
+        draw.main()

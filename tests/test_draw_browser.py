@@ -1,0 +1,158 @@
+"""The page to draw on, in a real browser: Debian's chromium, driven by Playwright (requirements-browser.lock)."""
+
+import base64
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.project import ROOT, Project
+from tests.test_draw import drawn, png
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs requirements-browser.lock")
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.ours,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
+    pytest.mark.skipif(not (ROOT / "models/cnn.h5").exists(), reason="needs the model: `dvc repro`"),
+]
+
+Strokes = Sequence[Sequence[tuple[float, float]]]  # in shares of the paper
+FOUR: Strokes = [[(0.2, 0.2), (0.15, 0.55), (0.35, 0.55)], [(0.32, 0.25), (0.3, 0.8)]]
+TWO: Strokes = [[(0.55, 0.3), (0.62, 0.2), (0.72, 0.25), (0.7, 0.45), (0.55, 0.78), (0.78, 0.76)]]
+MINUS: Strokes = [[(0.2, 0.5), (0.32, 0.5)]]
+HASH: Strokes = [[(0.4, 0.2), (0.4, 0.8)], [(0.6, 0.2), (0.6, 0.8)], [(0.3, 0.4), (0.7, 0.4)], [(0.3, 0.6), (0.7, 0.6)]]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of the page, with the committed model; Ctrl-C ends its server."""
+    command = [sys.executable, "-m", "stages.commands.draw", "--no-browser"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout
+    yield server.stdout.readline().split()[-1]
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """The page, opened; in the end, nothing was asked of another machine, and no script has failed."""
+    context = browser.new_context(viewport={"width": 1100, "height": 760})
+    page, requested, errors = context.new_page(), [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    yield page
+    here = urlsplit(address).netloc
+    assert {urlsplit(url).netloc for url in requested if not url.startswith(("data:", "blob:"))} == {here}
+    assert errors == []
+    context.close()
+
+
+def draw(page: Any, strokes: Strokes) -> None:
+    """Draw with the mouse."""
+    paper = page.locator("#sheet").bounding_box()
+    for stroke in strokes:
+        for number, (x, y) in enumerate(stroke):
+            page.mouse.move(paper["x"] + x * paper["width"], paper["y"] + y * paper["height"], steps=8)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+
+def expect_text(page: Any, place: str, text: str) -> None:
+    sync_api.expect(page.locator(place)).to_have_text(text, timeout=20_000)
+
+
+def test_a_number_drawn_with_the_mouse_is_read_as_by_hand(page: Any, tmp_path: Path) -> None:
+    with page.expect_response("**/read") as response:
+        draw(page, [*FOUR, *TWO])
+    expect_text(page, "#answer", "42")
+    assert page.locator("#boxes div").count() == page.locator("figure").count() == 2
+    assert page.locator(".bar.best").count() == 2 and page.locator("#warning").inner_text() == ""
+    picture = page.evaluate("() => document.getElementById('sheet').toDataURL('image/png')")
+    (tmp_path / "42.png").write_bytes(base64.b64decode(picture.partition(",")[2]))
+    by_hand = json.loads(
+        Project(ROOT).succeed("python", "-m", "stages.predict_sample", "--json", str(tmp_path / "42.png"))
+    )
+    assert {"picture": by_hand["picture"], **response.value.json()["prediction"]} == by_hand
+
+
+def test_undo_takes_a_stroke_back_and_clear_all(page: Any) -> None:
+    draw(page, [*FOUR, *TWO])
+    expect_text(page, "#answer", "42")
+    page.get_by_text("Undo").click()
+    expect_text(page, "#answer", "4")
+    page.get_by_text("Clear").click()
+    expect_text(page, "#answer", "")
+    draw(page, TWO)
+    expect_text(page, "#answer", "2")
+
+
+def test_what_is_unsure_has_a_warning_and_other_marks_a_dashed_box(page: Any) -> None:
+    draw(page, [*TWO, *MINUS])
+    expect_text(page, "#note", "1 other mark passed over (dashed)")
+    assert page.locator("#boxes .passed").count() == 1
+    page.get_by_text("Clear").click()
+    draw(page, HASH)
+    sync_api.expect(page.locator("#warning")).not_to_be_empty(timeout=20_000)
+
+
+def test_it_is_used_by_the_keyboard_alone(page: Any) -> None:
+    page.locator("#sheet").focus()
+    page.keyboard.press("Space")
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect_text(page, "#answer", "1")
+
+
+def test_pictures_are_dropped_chosen_and_refused_with_a_line(page: Any, tmp_path: Path) -> None:
+    drawn(100, 300).save(tmp_path / "77.png")
+    page.locator("#file").set_input_files(tmp_path / "77.png")
+    expect_text(page, "#answer", "77")
+    content = base64.b64encode(png(drawn(200))).decode()
+    page.evaluate(
+        """content => {
+          const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0)), data = new DataTransfer();
+          data.items.add(new File([bytes], "7.png", {type: "image/png"}));
+          document.dispatchEvent(new DragEvent("drop", {dataTransfer: data, cancelable: true}));
+        }""",
+        content,
+    )
+    expect_text(page, "#answer", "7")
+    (tmp_path / "notes.png").write_text("no picture")
+    page.locator("#file").set_input_files(tmp_path / "notes.png")
+    expect_text(page, "#warning", "the picture: not a picture of a known kind (save it as PNG or JPEG)")
+    draw(page, TWO)
+    expect_text(page, "#answer", "2")
+
+
+def test_a_browser_without_the_token_gets_no_page(browser: Any, address: str) -> None:
+    stranger = browser.new_context().new_page()
+    assert stranger.goto(address.partition("?")[0]).status == 403
+
+
+@pytest.mark.parametrize("width", [360, 2000])
+def test_no_width_needs_scrolling_sideways(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    draw(page, [*FOUR, *TWO])
+    expect_text(page, "#answer", "42")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
