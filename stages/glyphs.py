@@ -1,7 +1,7 @@
-"""Single light glyphs in the centre of a dark field, as MNIST's: put there, and told from other images.
+"""Single light glyphs, centred on a dark field like MNIST's: placing and detecting them.
 
-LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998: keeping its aspect, in a
-box of 20x20, its centre of mass at the centre of 28x28.
+LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998: the glyph keeps its
+aspect ratio, in a 20x20 box, with the centre of mass at the centre of 28x28.
 """
 
 from typing import Any
@@ -20,20 +20,20 @@ BOX = 20 / 28  # of the field's shorter side
 SAMPLE = 1_000  # images looked at for glyphs
 LIGHT = 0.5  # of the sample's largest value: a pixel of the glyph
 MOST_LIGHT = 1 / 3  # of the pixels: strokes leave more of the field black; MNIST's boldest digits reach 0.30
-# Mean of the outermost pixels, of the largest value: 99 % of MNIST's have less, half of Fashion-MNIST's 0.07.
+# Mean of the outermost pixels / largest value: 99 % of MNIST's have less; the median of Fashion-MNIST's is 0.07.
 BORDER = 0.02
-# Of the side, from the centre to the centre of mass: MNIST's are within 0.04, other alphabets' within this.
+# Distance of the centre of mass from the centre / side: within 0.04 for MNIST, within this for other alphabets.
 OFF_CENTRE = 0.1
-NEARLY_ALL = 0.9  # of the images: 99.7 % of MNIST's are such glyphs, 12 % of Fashion-MNIST's
+NEARLY_ALL = 0.9  # of the images: 99.7 % of MNIST's are single glyphs, 12 % of Fashion-MNIST's
 
 
 def box_side(rows: int, cols: int) -> int:
-    """How many pixels of a field (rows, cols) the longer side of a glyph takes."""
+    """The longer side of a glyph in a field (rows, cols), in pixels."""
     return max(1, round(BOX * min(rows, cols)))
 
 
 def fit_into_field(glyph: Gray, rows: int, cols: int) -> Gray:
-    """Scale a glyph, (h, w) in [0, 1] without a margin, not black, and put it into its place in (rows, cols)."""
+    """Scale a glyph, (h, w) in [0, 1], cropped and not all black, and centre it in a field (rows, cols)."""
     scale = box_side(rows, cols) / max(glyph.shape)
     method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     glyph = np.clip(resize(glyph, (round(glyph.shape[0] * scale), round(glyph.shape[1] * scale)), method), 0, 1)
@@ -52,7 +52,7 @@ def resize(gray: Gray, shape: tuple[int, ...], method: Image.Resampling) -> Gray
 
 
 def span(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The bounding box of what is set, which must be something."""
+    """The bounding box of the True pixels; there must be one."""
     ys, xs = ndimage.find_objects(mask.astype(np.int8))[0]
     return ys, xs
 
@@ -60,8 +60,8 @@ def span(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 def centred_glyphs(images: NDArray[Any]) -> bool:
     """Whether nearly all of `images`, (n, rows, cols) or (n, rows, cols, 1), are single light strokes centred on black.
 
-    As MNIST's are, and as `fit_into_field` makes them. Looks at SAMPLE of them, evenly spaced, one after the other.
-    Colour images never are.
+    MNIST's are, and so is the output of `fit_into_field`; colour images never are. SAMPLE evenly spaced images are
+    checked, one at a time.
     """
     if images.shape[3:] not in ((), (1,)):
         return False
@@ -72,7 +72,7 @@ def centred_glyphs(images: NDArray[Any]) -> bool:
 
 
 def _is_glyph(image: NDArray[Any], white: float) -> bool:
-    """Whether one image (rows, cols) is."""
+    """Check a single image (rows, cols)."""
     pixels = image.astype(np.float64)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     if border.mean() > BORDER * white or (pixels >= LIGHT * white).mean() > MOST_LIGHT:

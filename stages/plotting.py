@@ -1,4 +1,4 @@
-"""What all pictures share that stages draw: the canvas, its PNG file - the same bytes everywhere -, images as tiles."""
+"""Helpers for all pictures that stages draw: the canvas, its PNG file (same bytes everywhere), images as tiles."""
 
 import warnings
 from pathlib import Path
@@ -13,22 +13,22 @@ from PIL import Image
 from stages.running.outputs import writing
 
 DPI = 100
-CHART_COLORS = 64  # that a chart is saved with
+CHART_COLORS = 64  # in the file of a chart
 WIDTH = 800  # pixels: a page's or a pull request's column
 
-# Of Okabe and Ito (2008): told apart by the colour-blind, too.
+# Okabe and Ito (2008): colour-blind people can tell them apart.
 BLUE, ORANGE, RED = "#0072B2", "#E69F00", "#D55E00"
 GRAY = "#767676"  # still readable as text on white
 
 
 def new_figure(width: int, height: int, **options: Any) -> Figure:
-    """An empty figure of so many pixels; options are matplotlib's."""
-    matplotlib.rcdefaults()  # a matplotlibrc in the working folder would win over the pinned one
+    """An empty figure, sizes in pixels; options are matplotlib's."""
+    matplotlib.rcdefaults()  # a matplotlibrc in the working folder would override the pinned one
     return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, **options)
 
 
 def save_figure(figure: Figure, path: Path, colors: int | None = None) -> None:
-    """Write a figure as PNG, brought to at most so many colors, if given: a chart then takes a third of the bytes."""
+    """Write a figure as PNG. `colors` limits the number of colors: a chart then takes a third of the bytes."""
     with writing(path), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
         figure.savefig(path, metadata={"Software": None})
@@ -46,8 +46,8 @@ def shorten(name: object, length: int) -> str:
 def tile(image: NDArray[Any], white: float, size: int) -> NDArray[np.uint8]:
     """An image, (rows, cols) or (rows, cols, channels), as 8-bit colour, (h, w, 3), with h and w at most `size`.
 
-    A small one is enlarged a whole number of times, so that each pixel shows; a large one is averaged down. Of 2
-    channels the first is shown, of 4 the first 3.
+    A small image is enlarged by an integer factor, so that each pixel shows; a large one is averaged down. With 2
+    channels the first is shown, with 4 the first 3.
 
     Args:
         white: the value that is white; 0 is black.

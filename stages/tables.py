@@ -1,4 +1,4 @@
-"""The tables that evaluate and train write, and git keeps: what reads one finds its file and its columns here.
+"""The tables that train and evaluate write and git keeps: the name and the columns of each file.
 
 They are small, and hold all that the figures and a comparison with another model need.
 """
@@ -16,14 +16,14 @@ Row = dict[str, Any]
 
 
 def share(text: str) -> float | None:
-    """A number in a table, or None where there is none."""
+    """Parse a number in a table; None if it is empty."""
     return float(text) if text else None
 
 
 class Table(NamedTuple):
     """A CSV file with a header line.
 
-    file: its name. columns: by name, how a value is read.
+    file: its name. columns: name to the parser of values.
     """
 
     file: str
@@ -34,18 +34,18 @@ class Table(NamedTuple):
         write_csv(path, list(self.columns), rows)
 
     def read(self, folder: Path) -> list[Row]:
-        """Read the file in a folder; raises as `parse`."""
+        """Read and `parse` the file in a folder."""
         path = folder / self.file
         return self.parse(path.read_bytes(), str(path))
 
     def parse(self, content: bytes, name: str) -> list[Row]:
-        """Read the file's content; of other columns it may have, nothing.
+        """Parse the file's content; other columns are ignored.
 
         Args:
-            name: what an error calls it.
+            name: the file's name in errors.
 
         Raises:
-            InputError: it has no such columns and values.
+            InputError: a column is missing or a value is invalid.
         """
         try:
             rows = csv.DictReader(io.StringIO(content.decode(), newline=""))
@@ -54,13 +54,13 @@ class Table(NamedTuple):
             raise InputError(f"{name}: must be a table with {', '.join(self.columns)}: {reason(error)}") from error
 
 
-# A line an epoch; train writes it, with one column more by early stopping.
+# A line per epoch, from train; with early stopping, it has one more column.
 HISTORY = Table(
     "history.csv", {"epoch": int, "accuracy": float, "loss": float, "val_accuracy": float, "val_loss": float}
 )
-# A line for each wrong answer; the probability is that of this answer.
+# A line per wrong prediction, with the probability of the predicted class.
 ERRORS = Table("errors.csv", {"index": int, "actual": str, "predicted": str, "probability": float})
-# A line a class; what would be a share of no images is empty.
+# A line per class; a ratio with the denominator 0 is empty.
 CLASSES = Table(
     "classes.csv",
     {
@@ -73,7 +73,7 @@ CLASSES = Table(
         "support": int,
     },
 )
-# A line for each range of confidence that has answers.
+# A line per bin of confidence that has predictions.
 CALIBRATION = Table(
     "calibration.csv",
     {"confidence": float, "accuracy": float, "accuracy_low": float, "accuracy_high": float, "n": int},

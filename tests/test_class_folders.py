@@ -281,7 +281,7 @@ def test_links_to_files_are_followed_and_one_to_a_folder_is_refused(pets: Path, 
         (["train/cat/a.png", "test/cat/a.png", "test/dog/a.png"], "pets: classes without a training picture: dog"),
         (["train/cat/a.png", "test/cat/a.txt"], "pets/test: no picture in a class folder such as test/cat/1.png"),
         (["a\nb/a.png"], "pets: the class folder 'a\\nb': must be UTF-8, without line breaks, to be a label"),
-        (["cat/a.png"], "pets: 1 pictures, of which 1 for the training and 0 for the test; must be some for each"),
+        (["cat/a.png"], "pets: 1 pictures, 1 for the training and 0 for the test; must be at least 1 for each"),
     ],
 )
 def test_a_layout_that_cannot_be_meant_is_one_line(tmp_path: Path, files: list[str], message: str) -> None:

@@ -274,7 +274,7 @@ def test_the_gate_shuts_at_a_significant_loss_and_below_the_floor(
     now, before = read_results(find_revision("HEAD")), find_revision("HEAD~1")
     assert compare(read_results(before), now).pairs.worse_p < 0.05, "the fewer filters must be clearly worse"
     passed, failed = gate(before, "", now.accuracy, 0.05)
-    assert passed[:2] == ["results are of these files", "results are as committed"]
+    assert passed[:2] == ["results match these files", "results are as committed"]
     (line,) = failed
     assert line.startswith(f"metrics/test.json: accuracy {now.accuracy:.4f}, -0.") and "above gate.level = 0.05" in line
     first = find_revision(copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip())

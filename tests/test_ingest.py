@@ -72,7 +72,7 @@ ARCHIVES = {
     "pickled": r"a\.npz/y_test\.npy: not a readable .* Python objects .*; text must be saved as array\.astype\(str\)",
     "garbage": r"a\.npz/x_train\.npy: not a readable \.npy array",
     "claims": r"a\.npz/x_train\.npy: not a readable \.npy array .*: mmap length is greater than file size",
-    "scalars": r"a\.npz/x_train\.npy: 0 images, but .*y_train\.npy has 0 labels; must be some, and as many",
+    "scalars": r"a\.npz/x_train\.npy: 0 images, but .*y_train\.npy has 0 labels; must be equal, and above 0",
     "lengths": r"a\.npz/x_test\.npy: 200 images, but .*a\.npz/y_test\.npy has 199 labels",
     "sizes": r"a\.npz/x_test\.npy: images of \(27, 28, 1\), but .*x_train\.npy has \(28, 28, 1\); must be equal",
 }

@@ -129,7 +129,7 @@ def test_training_does_not_begin_where_it_could_not_write(small_disk: Path, monk
     monkeypatch.setattr(sys, "argv", [*train_command()[2:], "--resume", str(small_disk / "new/resume")])
     with pytest.raises(InputError) as caught:
         train.main()
-    assert str(caught.value) == f"{small_disk}: cannot be written; must be, for {small_disk}/new/resume/state.npz"
+    assert str(caught.value) == f"{small_disk}: is not writable; must be for {small_disk}/new/resume/state.npz"
 
 
 def test_a_folder_in_place_of_an_output_is_refused_before_the_work(tmp_path: Path) -> None:

@@ -414,7 +414,7 @@ def test_a_foreign_model_file_is_one_clear_line(tmp_path: Path) -> None:
     foreign = [
         (image_model(layers.Dense(2), (3,)), r"maps \(3,\) to \(2,\), must map"),
         (image_model(pooled, (None, None, 5)), r"maps \(None, None, 5\) to \(2,\), must map"),
-        (image_model(lambda image: {"a": softmax(layers.Flatten()(image))}), "its output is in a dict; must be alone"),
+        (image_model(lambda image: {"a": softmax(layers.Flatten()(image))}), "its output is a dict; must be a tensor"),
         (image_model(narrow), "computes in bfloat16; must compute in float16"),
         (image_model(lambda image: layers.Dense(3)(image), dtype="int32"), "takes images of int32, must take float"),
         (image_model(logits), "the model's outputs are no probabilities"),

@@ -1,1 +1,1 @@
-"""The .npy files that stages hand each other: read row by row, what the prepared ones must be, and their classes."""
+"""The .npy files that stages pass on: reading and writing, checks of the prepared ones, the order of class names."""

@@ -1,4 +1,4 @@
-"""The order of class names that are text: a label's number is its place in it."""
+"""The order of class names that are text: a class's number is its index."""
 
 import re
 import unicodedata
@@ -8,8 +8,8 @@ LINE_BREAKING = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characte
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """The distinct `names`, numbers in them by their value and the rest by code point: 1, 2, 10, a2, a10, b."""
-    numbers = re.compile("([0-9]+)")  # at every second place of what is split by it
+    """Sort the distinct `names`, numbers in them by value, the rest by code point: 1, 2, 10, a2, a10, b."""
+    numbers = re.compile("([0-9]+)")  # split() puts the numbers at odd places
     return sorted(
         set(names), key=lambda name: ([int(p) if n % 2 else p for n, p in enumerate(numbers.split(name))], name)
     )

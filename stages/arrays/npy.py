@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stages.running.outputs import writing
 
-IMAGES, LABELS = "images.npy", "labels.npy"  # of a set, in a folder of its own
+IMAGES, LABELS = "images.npy", "labels.npy"  # each set has its own folder
 CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
 
 
@@ -18,21 +18,21 @@ def open_array(path: Path) -> NDArray[Any]:
     """Map an .npy file into memory, read-only; pickled objects are not loaded.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such file; it is damaged, or another of its parser's errors.
+        FileNotFoundError, ValueError: the file is missing; it is damaged (its parser may raise others, too).
     """
     return np.asarray(np.load(path, mmap_mode="r"))  # the plain view: slicing np.memmap itself is slow
 
 
 class Rows:
-    """An .npy file in C order whose rows are copied from it as they are asked for: rows[slice], rows[row numbers].
+    """An .npy file in C order; rows[slice] and rows[row numbers] read and copy only these rows.
 
-    For rows in a random order. Through a memory map, each would count as this process's memory with the large page (up
-    to 2 MB) of the kernel's cache that it lies in, and where memory is short, be read from the disk with its
-    neighbours: from 6.3 GB in a control group of 1.1 GB came 8,600 rows/s by this, fewer than 1,600 by a map, and
-    5,000 by a map that is advised of the random order.
+    For rows in random order. With a memory map, each row would add its whole page of the kernel's cache (up to 2 MB) to
+    this process's memory. Where memory is short, the row's neighbours would be read from the disk, too. Measured on
+    6.3 GB in a control group of 1.1 GB: 8,600 rows/s with this class, fewer than 1,600 with a map, 5,000 with a map
+    advised of random access.
 
     Attributes:
-        shape, dtype: those of the whole array.
+        shape, dtype: of the whole array.
 
     Raises:
         FileNotFoundError, ValueError: as `open_array`.
@@ -55,19 +55,19 @@ class Rows:
 
 
 def chunks(array: NDArray[Any], row_bytes: int = 0) -> list[slice]:
-    """Slices of rows that cover `array`, each of about CHUNK_BYTES: its own, or of what a row is turned into."""
+    """Slices that cover the rows of `array`, about CHUNK_BYTES each, counting at least `row_bytes` per row."""
     rows = max(1, CHUNK_BYTES // max(1, row_bytes, array[:1].nbytes))
     return [slice(start, min(start + rows, len(array))) for start in range(0, len(array), rows)]
 
 
 def write_array(path: Path, dtype: str, shape: Sequence[int], blocks: Iterable[Any]) -> None:
-    """Write an .npy file in C order, of blocks of its bytes.
+    """Write an .npy file in C order from blocks of bytes.
 
-    A plain file, no memory map and not `np.save`: a full disk kills the process of the one; the other does not name it.
+    On a full disk, a memory map kills the process, and the error of `np.save` does not name the file.
 
     Args:
         dtype: as in the file's header, "|u1" or "<f4".
-        blocks: bytes, or what shows its own as `memoryview` does.
+        blocks: bytes, or other buffers such as `memoryview`.
     """
     with writing(path), path.open("wb") as output:
         header = {"descr": dtype, "fortran_order": False, "shape": tuple(shape)}

@@ -8,37 +8,37 @@ from numpy.typing import NDArray
 from stages.arrays.npy import open_array
 from stages.running.process import InputError, reason
 
-DATASET = "dataset.json"  # beside the test set, what is to be known of both: see `prepare`
-MOST_CHANNELS = 4  # more along an axis are probably rows or columns, in another order than was declared
+DATASET = "dataset.json"  # beside the test set; describes both sets: see `prepare`
+MOST_CHANNELS = 4  # a longer axis is probably rows or columns, in another order than declared
 
 
 def is_channels_first(shape: tuple[int, ...]) -> bool:
     """Whether one prepared image of this shape is (channels, rows, cols) rather than (rows, cols, channels).
 
-    There are at most MOST_CHANNELS channels, and prepare lets no image of so few columns have them first.
+    There are at most MOST_CHANNELS channels, and prepare refuses channels-first images of so few columns.
     """
     return shape[2] > MOST_CHANNELS
 
 
 def channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images (n, rows, cols, channels), from these or from (n, channels, rows, cols)."""
+    """Images as (n, rows, cols, channels), from this or from (n, channels, rows, cols)."""
     return np.moveaxis(images, 1, -1) if is_channels_first(images.shape[1:]) else images
 
 
 def open_prepared_images(path: Path) -> NDArray[np.float32]:
     """Map prepared images into memory: float32 (n, rows, cols, channels) or (n, channels, rows, cols), in [0, 1].
 
-    They may be a person's own, as predict.input.
+    predict.input may name a user's own file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: it is not of this kind.
+        InputError: it holds no such images.
     """
     try:
         images = open_array(path)
     except FileNotFoundError:
         raise
-    except Exception as error:  # a damaged header raises whatever its parser stumbles over
+    except Exception as error:  # a damaged header can raise any exception
         raise InputError(f"{path}: not a readable .npy array: {reason(error)}") from error
     if images.ndim != 4 or images.dtype != np.float32:
         raise InputError(

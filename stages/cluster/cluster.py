@@ -1,7 +1,7 @@
-"""The processes that train one network together, as TF_CONFIG names them; a process of its own is a cluster of one.
+"""The processes that train one network together, as TF_CONFIG lists them; a single process is a cluster of one.
 
-The parts of the work are numbered and shared out in blocks, and what comes of them is put back in the order of the
-parts: the result does not depend on the number of processes.
+The parts of the work are numbered and distributed in blocks. Their results are put back in the order of the parts, so
+the outcome does not depend on the number of processes.
 """
 
 import itertools
@@ -18,15 +18,15 @@ from stages.cluster.tf_config import Task, parse
 from stages.running.process import InputError, reason
 
 PATIENCE = 600.0  # seconds to wait for the others
-LINGER = 5.0  # seconds for the others to notice, too, while this process still answers
-GROUP = 1998  # no key of TensorFlow's own, which count from 1
+LINGER = 5.0  # seconds that this process still answers while the others notice, too
+GROUP = 1998  # not one of TensorFlow's keys: these count from 1
 
 
 class Cluster:
-    """Some processes in the order of their ranks, the chief first, and which of them this one is."""
+    """The processes in the order of their ranks, the chief first, and the rank of this process."""
 
     def __init__(self, tasks: Sequence[Task] = (), rank: int = 0, patience: float = PATIENCE) -> None:
-        """Know all processes, none for one of its own; `join` meets them, and waits so many seconds for them."""
+        """Take all processes (none: this one is alone); `join` waits up to `patience` seconds for them."""
         self.tasks, self.rank, self.patience = tasks, rank, patience
         self.size = max(1, len(tasks))
         self._keys = itertools.count(1)
@@ -49,26 +49,26 @@ class Cluster:
         meet(self.tasks, self.rank, self.patience)
         on_sigterm = signal.getsignal(signal.SIGTERM)
         self._strategy = start_tensorflow(self.tasks, self.rank)
-        signal.signal(signal.SIGTERM, on_sigterm)  # it takes this signal for a notice, and goes on
-        # It gathers in the order of the tasks' names, in which 10 comes before 2.
+        signal.signal(signal.SIGTERM, on_sigterm)  # TensorFlow only notes this signal and goes on
+        # TensorFlow gathers in the order of task names, where 10 is before 2.
         ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
         self._order = sorted(self._order, key=lambda place: ranks[place])
-        if not self.leads:  # nothing else would tell this process from one that hangs
+        if not self.leads:  # otherwise this process would look as if it hangs
             print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
 
     def share(self, count: int) -> slice:
-        """Which of `count` parts of some work are this process's."""
+        """The parts, of `count` in all, that this process computes."""
         return self._shares(count)[self.rank]
 
     def _shares(self, count: int) -> list[slice]:
-        """Consecutive blocks, whose sizes differ by one at most, the longer ones first; for some there may be none."""
+        """Consecutive blocks; their sizes differ by at most one, the longer ones come first, some may be empty."""
         from stages.network.inference import shard_slices  # not before TensorFlow is set up
 
         blocks = shard_slices(count, self.size)
         return blocks + [slice(count, count)] * (self.size - len(blocks))
 
     def gather(self, values: Any) -> Any:
-        """Put together the processes' tensors (n, ...), of equal shapes, along their first axis, by rank."""
+        """Concatenate all processes' tensors (n, ...), of equal shapes, along the first axis, by rank."""
         if self.size == 1:
             return values
         import tensorflow as tf
@@ -81,10 +81,10 @@ class Cluster:
             return tf.reshape(tf.gather(by_name, self._order), (-1, *values.shape[1:]))
 
     def gather_parts(self, local: Any, count: int) -> Any:
-        """Put together what came of `count` parts, in their order.
+        """Concatenate the results of `count` parts, in their order.
 
         Args:
-            local: of `share(count)`, a tensor (its length, ...), also where that is 0.
+            local: results of `share(count)`, a tensor (its length, ...); may be empty.
 
         Returns:
             A tensor (count, ...), the same in every process.
@@ -94,13 +94,13 @@ class Cluster:
         import tensorflow as tf
 
         sizes = [share.stop - share.start for share in self._shares(count)]
-        missing = sizes[0] - sizes[self.rank]  # all must send as much
+        missing = sizes[0] - sizes[self.rank]  # all must send equal sizes
         padded = tf.pad(local, [(0, missing), *[(0, 0)] * (len(local.shape) - 1)])
         places = [rank * sizes[0] + part for rank, size in enumerate(sizes) for part in range(size)]
         return tf.gather(self.gather(padded), places)
 
     def from_first(self, content: bytes) -> bytes:
-        """What the process of rank 0 has; the others' `content` is not looked at."""
+        """The `content` of the process of rank 0; other processes' is ignored."""
         if self.size == 1:
             return content
         import numpy as np
@@ -109,17 +109,17 @@ class Cluster:
         length = int(self.gather(tf.constant([len(content)], tf.int64))[0])
         if length == 0:
             return b""
-        local = (content if self.leads else b"").ljust(-(-length // 4) * 4, b"\0")  # bytes are no type that it takes
+        local = (content if self.leads else b"").ljust(-(-length // 4) * 4, b"\0")  # the collective takes no bytes
         return self.gather(tf.constant(np.frombuffer(local, np.int32)[None]))[0].numpy().tobytes()[:length]
 
     def agree(self, digests: Mapping[str, str]) -> None:
-        """Compare what all must have alike.
+        """Check that all processes have equal digests.
 
         Args:
-            digests: SHA-256, in hexadecimal digits, by what they are of; the same keys everywhere.
+            digests: SHA-256, in hexadecimal digits, by name; the same names everywhere.
 
         Raises:
-            InputError: some differ, named by process and by key.
+            InputError: some differ; it lists processes and names.
         """
         if self.size == 1:
             return
@@ -138,17 +138,17 @@ class Cluster:
             raise InputError(f"{'; '.join(differences)} than {self.tasks[0]}; must be the same")
 
     def finish(self) -> None:
-        """Wait for all to come here, so that none ends well before the outputs are there."""
+        """Wait for all processes, so that none succeeds before the outputs are written."""
         import tensorflow as tf
 
         self.gather(tf.constant([self.rank]))
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Turn TensorFlow's errors in the block into one line where a process of the cluster has gone.
+        """Turn TensorFlow's errors in the block into one line if another process is lost.
 
         Raises:
-            InputError: it names who ended, or hangs.
+            InputError: names the processes that ended or hang.
         """
         if self.size == 1:
             yield
@@ -156,9 +156,9 @@ class Cluster:
         try:
             yield
         except InputError:
-            raise  # perhaps that TensorFlow cannot be loaded here
+            raise  # e.g. TensorFlow cannot be loaded here
         except Exception as error:
-            import tensorflow as tf  # not before: it may be started in the block
+            import tensorflow as tf  # not earlier: the block may start it
 
             if not isinstance(error, tf.errors.OpError):
                 raise
@@ -169,7 +169,7 @@ class Cluster:
                 raise InputError(
                     f"{names}: ended or hangs; start all again, and training goes on from its last finished epoch"
                 ) from error
-            if "aborted by" in str(error):  # not an error of ours, but those that caused it are back
+            if "aborted by" in str(error):  # other processes caused it, and they answer again
                 raise InputError(f"the connection within the cluster was lost: {reason(error)}") from error
             raise
 
@@ -178,13 +178,13 @@ ALONE = Cluster()
 
 
 def cluster_from_environment(shards: int, patience: float = PATIENCE) -> Cluster:
-    """Take TF_CONFIG out of the environment, before TensorFlow is imported.
+    """Remove TF_CONFIG from the environment, before TensorFlow is imported.
 
     Returns:
-        The cluster that it names, or that of this process alone.
+        The cluster that it describes, or this process alone.
 
     Raises:
-        InputError: it is wrong, or names more processes than there are shards to share out.
+        InputError: it is invalid, or names more processes than there are shards.
     """
     text = os.environ.pop("TF_CONFIG", "")
     if not text.strip():
@@ -193,6 +193,6 @@ def cluster_from_environment(shards: int, patience: float = PATIENCE) -> Cluster
     if len(tasks) > shards:
         raise InputError(
             f"TF_CONFIG: has {len(tasks)} processes; must be at most train.shards of params.yaml = {shards}, "
-            "which are what they share out"
+            "since each needs at least one"
         )
     return Cluster(tasks, rank, patience) if len(tasks) > 1 else ALONE

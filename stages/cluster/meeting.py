@@ -1,6 +1,6 @@
-"""How the processes of a cluster come together, start TensorFlow, and find the one that has gone.
+"""How the processes of a cluster meet, start TensorFlow, and find out which one is lost.
 
-TensorFlow waits for its peers in silence, for an hour, and lets no other code of the process run: so they meet first.
+TensorFlow waits for its peers silently for an hour, and blocks all other code of the process: so they meet first.
 """
 
 import contextlib
@@ -20,24 +20,24 @@ from stages.cluster.tf_config import Task
 from stages.network.runtime import startup_noise_held_back
 from stages.running.process import InputError, reason
 
-FIRST_WORD, OFTEN = 3.0, 30.0  # seconds after which it is said who is waited for, and then again
-PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC asks for
-REGISTERED = 30  # seconds that TensorFlow may take, once all have met, for what takes half a second
+FIRST_WORD, OFTEN = 3.0, 30.0  # seconds until the first message on missing processes, and between later ones
+PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # that gRPC reads
+REGISTERED = 30  # seconds for TensorFlow to connect after the meeting; half a second is usual
 ANSWER = 5.0  # seconds for a living process to answer
 LINE = 2**20  # bytes: more than any message of ours
-# What a client of gRPC says first (RFC 9113, 3.4), with no settings of its own: the server answers with its settings.
+# The first bytes of a gRPC client (RFC 9113, 3.4), with empty settings; the server answers with its settings.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
 
 def meet(tasks: Sequence[Task], rank: int, patience: float) -> None:
-    """Wait until all `tasks` are there; the first one counts them. Their ports are free for TensorFlow again then.
+    """Wait until all `tasks` are there; the first one counts them. Then their ports are free again for TensorFlow.
 
     Args:
-        rank: which of them this process is.
+        rank: the rank of this process.
         patience: seconds until it gives up.
 
     Raises:
-        InputError: the own port is taken; not all came; the first one has gone, or knows another cluster.
+        InputError: this process's port is taken; a task is missing; the first one ended or has another list.
     """
     waiting = _Waiting(patience)
     with _listening(tasks[rank]) as listener:
@@ -48,13 +48,13 @@ def meet(tasks: Sequence[Task], rank: int, patience: float) -> None:
 
 
 class _Waiting:
-    """How long this process waits for others, and when it says so on stderr, as each of them may."""
+    """Waits for other processes up to a time limit, and prints on stderr whom it waits for."""
 
     def __init__(self, patience: float) -> None:
         self.patience, self._start, self._due = patience, time.monotonic(), time.monotonic() + FIRST_WORD
 
     def wait_for(self, tasks: Sequence[Task]) -> None:
-        """To be called again and again; raises InputError when patience is at its end."""
+        """Call this repeatedly; raises InputError when `tasks` are missing too long."""
         missing, now = ", ".join(map(str, tasks)), time.monotonic()
         if now > self._start + self.patience:
             raise InputError(f"the cluster did not come together in {self.patience:g} s; missing: {missing}")
@@ -77,17 +77,17 @@ def _listening(task: Task) -> socket.socket:
 
 
 def hello(tasks: Sequence[Task], rank: int) -> bytes:
-    """What a process says to the first one: who it is, and who it takes all to be."""
+    """A process's message to the first one: its rank, and its list of all tasks."""
     return json.dumps([rank, [str(task) for task in tasks]]).encode() + b"\n"
 
 
 def _count(tasks: Sequence[Task], listener: socket.socket, waiting: _Waiting) -> None:
-    """Wait for each other task's word that it is there, and tell all how it ends: empty if well."""
+    """Wait for the message of each other task, then send all the result: an error, or empty."""
     hellos = {hello(tasks, rank): rank for rank in range(1, len(tasks))}
     there: dict[int, socket.socket] = {}
 
     def hear(connection: socket.socket) -> None:
-        """Take the line of one that has come, in a thread of its own: a stranger's may never end."""
+        """Read the line of a new connection, in its own thread: a stranger's may never end."""
         connection.settimeout(ANSWER)
         with contextlib.suppress(OSError):
             rank = hellos.get(connection.makefile("rb").readline(LINE))
@@ -113,16 +113,16 @@ def _count(tasks: Sequence[Task], listener: socket.socket, waiting: _Waiting) ->
 
 
 def _has_ended(connection: socket.socket) -> bool:
-    return bool(select.select([connection], [], [], 0)[0])  # who is there says no more
+    return bool(select.select([connection], [], [], 0)[0])  # a waiting task sends nothing
 
 
 def _tell(connection: socket.socket, end: str) -> None:
-    with contextlib.suppress(OSError), connection:  # it has ended
+    with contextlib.suppress(OSError), connection:  # the task has ended
         connection.sendall(json.dumps(end).encode() + b"\n")
 
 
 def _report(tasks: Sequence[Task], rank: int, waiting: _Waiting) -> None:
-    """Say to the first task who one is, as soon as it listens, and wait for its word."""
+    """Send `hello` to the first task as soon as it listens, and wait for its answer."""
     first, answer = tasks[0], b""
     with _connected(first, waiting) as connection, contextlib.suppress(OSError):
         connection.settimeout(waiting.patience + OFTEN)
@@ -147,14 +147,14 @@ def _connected(task: Task, waiting: _Waiting) -> socket.socket:
 
 
 def start_tensorflow(tasks: Sequence[Task], rank: int) -> Any:
-    """Make TensorFlow's strategy for what comes with it: the server, the collectives, the watch over the peers.
+    """Make TensorFlow's strategy, for what it starts: the server, the collectives, the watch over the peers.
 
-    It goes on for as long as what is returned is held.
+    They run as long as the caller holds the result.
     """
     import tensorflow as tf
     from tensorflow.python.eager import context
 
-    for name in PROXIES:  # none is for the cluster's own addresses, and gRPC would wait for it in vain
+    for name in PROXIES:  # no proxy serves the cluster's own addresses, and gRPC would wait in vain
         os.environ.pop(name, None)
     first, task = tasks[0], tasks[rank]
     jobs: dict[str, list[str]] = {}
@@ -163,12 +163,12 @@ def start_tensorflow(tasks: Sequence[Task], rank: int) -> Any:
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec(jobs), task_type=task.kind, task_id=task.index, rpc_layer="grpc"
     )
-    # As the strategy would, but for the limit: it waits for an hour for one that has gone since all met.
+    # Like the strategy, but with a limit: it would wait an hour for a task that ended after the meeting.
     context.context().configure_coordination_service(
         "standalone", f"/job:{first.kind}/replica:0/task:0", cluster_register_timeout_in_ms=REGISTERED * 1000
     )
     service = context.context().coordination_service
-    service.cluster_register_with_barrier = True  # none goes on, to wait elsewhere, before all are there
+    service.cluster_register_with_barrier = True  # no task goes on, to wait elsewhere, before all are there
     for kind, addresses in jobs.items():
         service.coordinated_job_list.add(name=kind, num_tasks=len(addresses))
     with startup_noise_held_back():
@@ -176,7 +176,7 @@ def start_tensorflow(tasks: Sequence[Task], rank: int) -> Any:
 
 
 def gone(tasks: Sequence[Task]) -> list[Task]:
-    """Those whose TensorFlow server does not answer: they have ended, are frozen, or cannot be reached."""
+    """The tasks whose TensorFlow server does not answer: they ended, are frozen, or cannot be reached."""
     if not tasks:
         return []
     with ThreadPoolExecutor(min(len(tasks), 64)) as threads:
@@ -188,6 +188,6 @@ def _answers(task: Task) -> bool:
     try:
         with socket.create_connection(task.host_and_port, timeout=ANSWER) as connection:
             connection.sendall(PREFACE)
-            return connection.recv(4)[3:] == b"\x04"  # a frame of settings; one that waits in `meet` answers otherwise
+            return connection.recv(4)[3:] == b"\x04"  # a settings frame; a task that waits in `meet` answers otherwise
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What TF_CONFIG says: which processes train together, and which of them this one is."""
+"""Parse TF_CONFIG: which processes train together, and the rank of this one."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ class Task:
 
     @property
     def host_and_port(self) -> tuple[str, int]:
-        """As Python's sockets want it."""
+        """For Python's sockets."""
         host, _, port = self.address.rpartition(":")
         return host.strip("[]"), int(port)
 
@@ -50,11 +50,11 @@ def parse(text: str) -> tuple[list[Task], int]:
         The processes by rank, the chief first, then the workers by index; and the rank of this one.
 
     Raises:
-        InputError: it says something else.
+        InputError: it is invalid.
     """
     try:
         config = msgspec.json.decode(text, type=Config)
-    except (ValueError, RecursionError) as error:  # also of surrogates
+    except (ValueError, RecursionError) as error:  # also for surrogates
         raise InputError(
             f'TF_CONFIG: {reason(error)}; must be as {{"cluster": {{"worker": ["host:port", ...]}}, '
             '"task": {"type": "worker", "index": 0}}'

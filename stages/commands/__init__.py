@@ -1,1 +1,1 @@
-"""What people run beside the pipeline: checks before a run, comparisons after it, and sharing one out."""
+"""Commands beside the pipeline: checks before a run, comparisons after it, and distributed training."""

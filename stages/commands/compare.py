@@ -1,8 +1,8 @@
-"""Is B better than A? Compare the committed results of two revisions, image by image; by hand, not a stage.
+"""Is B better than A? Compares the committed results of two revisions, image by image. Not a stage.
 
 python -m stages.commands.compare HEAD~1                  that commit with the working tree
 python -m stages.commands.compare main my-branch          two revisions
-python -m stages.commands.compare main --pictures folder  and draw what was mended and what broke
+python -m stages.commands.compare main --pictures folder  also draw the mended and broken images
 """
 
 import argparse

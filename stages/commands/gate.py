@@ -1,6 +1,6 @@
-"""The gate of continuous integration: the results are those committed, and no worse than the base's; not a stage.
+"""The gate of continuous integration: results are as committed, and no worse than the base's; not a stage.
 
-It ends with 1 and a line for each reason when it stays shut: `gate` in params.yaml says when.
+If the gate fails, it prints a line per reason and exits with 1; `gate` in params.yaml sets the limits.
 """
 
 import argparse
@@ -41,13 +41,13 @@ def gate(base: "Revision | None", missing: str, floor: float | None, level: floa
     """Check the results of the working tree.
 
     Args:
-        base: to compare with; if there is none, or its results cannot be compared, that is said, and passes.
-        missing: why there is none.
-        floor: the least accuracy, or None.
-        level: the p-value from which on a loss of accuracy counts as chance (McNemar's test, exact and one-sided).
+        base: to compare with; if it is None or not comparable, a line says so, and the gate passes.
+        missing: why there is no base.
+        floor: the minimum accuracy, or None.
+        level: a loss of accuracy counts as chance if its p-value (McNemar's test, exact, one-sided) is larger.
 
     Returns:
-        What holds and what does not, a line each.
+        The passed and the failed checks, a line each.
 
     Raises:
         InputError: the working tree has no results, or not those that its dvc.lock records.
@@ -63,7 +63,7 @@ def gate(base: "Revision | None", missing: str, floor: float | None, level: floa
     if stale := stale_stages():
         failed.append(f"{', '.join(stale)}: must run again, `dvc repro`")
     else:
-        passed.append("results are of these files")
+        passed.append("results match these files")
     if changed := uncommitted(LOCK, "metrics"):
         failed.append(f"{', '.join(changed)}: not as committed; commit what `dvc repro` makes")
     else:

@@ -1,4 +1,4 @@
-"""A report for people: the results of the working tree, beside those of a commit; `make report` runs it, no stage."""
+"""A report: the results of the working tree beside those of a commit. `make report` runs it; it is no stage."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checked before anything works: params.yaml as a whole, the files it names, and that the packages are the locked ones.
+"""Checks before any stage works: the whole params.yaml, the files it names, and whether packages are the locked ones.
 
     python -m stages.commands.preflight
 

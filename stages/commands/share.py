@@ -1,8 +1,8 @@
-"""One of the processes that share a training: the first of TF_CONFIG runs the pipeline, the others train with it.
+"""Run one process of a shared training: the first in TF_CONFIG runs the pipeline, the others train with it.
 
     python -m stages.commands.share [arguments of dvc repro]
 
-Every machine starts the same command, whatever its rank. It starts other programs only, so no result depends on it and
+Every machine starts the same command, whatever its rank. It only starts other programs, so no result depends on it and
 no stage declares it.
 """
 
@@ -19,7 +19,7 @@ from stages.running.process import InputError
 
 
 def command(rank: int, repro: list[str]) -> list[str]:
-    """What the process of a rank runs: `dvc repro` with the arguments `repro`, or train's command in dvc.yaml."""
+    """The command for a rank: `dvc repro` with the arguments `repro` for 0, else train's command in dvc.yaml."""
     if rank == 0:
         return ["-m", "dvc", "repro", *repro]
     words = shlex.split(load(Path("dvc.yaml"))["stages"]["train"]["cmd"])
@@ -27,7 +27,7 @@ def command(rank: int, repro: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Become the program that TF_CONFIG has for this process."""
+    """Replace this process by the `command` for its rank."""
     parser = argparse.ArgumentParser(
         description="Train with the other processes of TF_CONFIG; its first one runs `dvc repro` with the arguments."
     )

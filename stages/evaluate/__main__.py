@@ -1,4 +1,4 @@
-"""Stage 4, evaluate: grade the trained network on the test set, which no earlier stage decides anything by."""
+"""Stage 4, evaluate: grade the trained network on the test set, which no earlier stage bases decisions on."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from stages.running import process
 def main() -> None:
     """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Grade the trained network on the test set.")
-    parser.add_argument("models", type=Path, help="folder that train wrote to; cnn.json joins it, the model's card")
+    parser.add_argument("models", type=Path, help="folder that train wrote to; the model's card, cnn.json, goes there")
     parser.add_argument("data", type=Path, help="folder with the prepared test set")
     parser.add_argument("metrics", type=Path, help="folder to write test.json and the tables to")
     args = parser.parse_args()

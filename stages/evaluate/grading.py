@@ -1,4 +1,4 @@
-"""Grading answers by the true labels: the figures of a whole test set, and the rows of the tables beside them."""
+"""Grade predictions by the true labels: the metrics of a whole test set, and the rows of the tables."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ CALIBRATION_BINS = 15
 
 
 class Answers(NamedTuple):
-    """What the network says of n test images; each of shape (n,).
+    """The predictions for n test images; each of shape (n,).
 
     actual: the number of the image's class.
-    predicted: that of the class with the largest probability.
-    confidence: this probability.
+    predicted: the number of the most probable class.
+    confidence: its probability.
     """
 
     actual: NDArray[np.int64]
@@ -32,7 +32,7 @@ class Answers(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many images each class has, how often it is the answer, and how often rightly; each of shape (classes,)."""
+    """For each class, the number of images, of predictions, and of correct predictions; all of shape (classes,)."""
 
     support: NDArray[np.int64]
     answers: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Counts(NamedTuple):
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share seen in n trials (Wilson 1927): sound also near 0 and 1."""
+    """The 95 % confidence interval of a share seen in n trials (Wilson 1927): valid also near 0 and 1."""
     centre = share + Z_95**2 / (2 * n)
     reach = Z_95 * (share * (1 - share) / n + Z_95**2 / (4 * n * n)) ** 0.5
     scale = 1 + Z_95**2 / n
@@ -48,7 +48,7 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
 
 
 def read_answers(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> Answers:
-    """The answers of probabilities (n, classes) to images with one-hot labels (n, classes)."""
+    """The answers, from probabilities (n, classes) and one-hot labels (n, classes)."""
     return Answers(labels.argmax(axis=1), probabilities.argmax(axis=1), probabilities.max(axis=1))
 
 
@@ -59,15 +59,15 @@ def count_classes(answers: Answers, classes: int) -> Counts:
 
 
 def f1_scores(counts: Counts) -> NDArray[np.float64]:
-    """The harmonic mean of each class's precision and recall; NaN where it is neither a label nor an answer."""
+    """Each class's harmonic mean of precision and recall; NaN if it is neither label nor prediction."""
     occurs = counts.support + counts.answers
     return np.divide(2 * counts.hits, occurs, out=np.full(len(occurs), np.nan), where=occurs > 0)
 
 
 def list_classes(counts: Counts, classes: Sequence[int | str]) -> Iterator[Row]:
-    """For each class a row of CLASSES: recall with its 95 % interval, support the number of its images.
+    """A row of CLASSES for each class: recall has a 95 % interval; support is the number of images.
 
-    What would be a share of no images is None.
+    A ratio with the denominator 0 is None.
     """
     figures = zip(classes, f1_scores(counts).tolist(), *(column.tolist() for column in counts), strict=True)
     for name, f1, support, answers, hits in figures:
@@ -84,7 +84,7 @@ def list_classes(counts: Counts, classes: Sequence[int | str]) -> Iterator[Row]:
 
 
 def list_errors(answers: Answers, classes: Sequence[int | str]) -> Iterator[Row]:
-    """For each image that is predicted wrong a row of ERRORS: the probability is the one given to the wrong answer."""
+    """A row of ERRORS for each wrong prediction, with the probability of the predicted class."""
     for index in np.flatnonzero(~answers.correct).tolist():
         actual, predicted, confidence = (column[index].item() for column in answers)
         yield dict(zip(ERRORS.columns, (index, classes[actual], classes[predicted], confidence), strict=True))
@@ -94,7 +94,7 @@ def calibration_bins(answers: Answers) -> tuple[NDArray[np.int64], NDArray[Any],
     """Sort the answers by their confidence into CALIBRATION_BINS equal bins of [0, 1].
 
     Returns:
-        For each bin the number of answers, the sum of their confidence, and the number of right ones.
+        For each bin, the number of answers, the sum of their confidence, and the number of right ones.
     """
     confidence = answers.confidence.astype(np.float64)
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
@@ -105,7 +105,7 @@ def calibration_bins(answers: Answers) -> tuple[NDArray[np.int64], NDArray[Any],
 
 
 def list_bins(answers: Answers) -> Iterator[Row]:
-    """For each bin with answers a row of CALIBRATION: mean confidence, and accuracy with its 95 % interval."""
+    """A row of CALIBRATION for each bin with answers: mean confidence, and accuracy with its 95 % interval."""
     for n, confidence, hits in zip(*(column.tolist() for column in calibration_bins(answers)), strict=True):
         if n > 0:
             values = confidence / n, hits / n, *wilson_interval(hits / n, n), n
@@ -113,10 +113,10 @@ def list_bins(answers: Answers) -> Iterator[Row]:
 
 
 def calibration_error(answers: Answers) -> float:
-    """The expected calibration error (Guo et al. 2017): how far confidence and accuracy lie apart, bin by bin.
+    """The expected calibration error (Guo et al. 2017): the gap between confidence and accuracy, by bin.
 
     Returns:
-        The mean over the answers of |accuracy - confidence| of their bin, in [0, 1].
+        The mean of |accuracy - confidence| over the bins, weighted by answers, in [0, 1].
     """
     _, confidences, hits = calibration_bins(answers)
     return float(np.abs(hits - confidences).sum() / len(answers.actual))
@@ -128,8 +128,8 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) 
     Args:
         counts: of the answers, class by class.
         loss: the mean categorical cross-entropy.
-        leaked: rows of images that the network was trained on; if there are any, the accuracy of the others, and their
-            number, are told, too.
+        leaked: rows of test images that the network was trained on; if there are any, the accuracy and the number of
+            the others are added.
     """
     correct = answers.correct
     n, accuracy = len(correct), float(correct.mean())
@@ -140,7 +140,7 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) 
         "accuracy_high": high,
         "calibration_error": calibration_error(answers),
         "loss": loss,
-        # Of the classes that occur, as labels or as answers: the others have none.
+        # Over classes that occur as labels or predictions; the others have no F1.
         "macro_f1": float(np.nanmean(f1_scores(counts))),
     }
     graded = {name: round(value, DECIMALS) for name, value in metrics.items()}

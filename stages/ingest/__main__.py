@@ -18,7 +18,7 @@ def main() -> None:
     from stages.ingest.sources import copy_source
     from stages.running.params import read_params
 
-    # The files too: before DVC records a source that it does not see whole.
+    # Check files, too: DVC must not record a source that it sees only in part.
     data = convert(read_params(check_files=True)["data"], Data)
     for line in copy_source(Path(data.source), args.raw, data):
         print(process.printable(line))

@@ -1,8 +1,8 @@
 """Class folders of pictures, as Keras' image_dataset_from_directory and torchvision's ImageFolder take them.
 
-Each picture is decoded once, to a temporary file from which its row goes to the training or the test set when all
-hashes are known. Rows are in the order of their hashes. So no array depends on the names of files or their order in
-the file system, and the last rows, which the training holds back for validation, are not all of one class.
+Each picture is decoded once, to a temporary file. When all hashes are known, its row goes to the training or the test
+set. Rows are in the order of their hashes. So no array depends on file names or their order in the file system, and the
+last rows, which training holds out for validation, are not all of one class.
 """
 
 import os
@@ -25,7 +25,7 @@ from stages.running.process import InputError, printable
 
 
 def matches(source: Path) -> bool:
-    """Whether it is a folder in which one has a picture, at any depth."""
+    """Whether it has a subfolder with a picture, at any depth."""
     return source.is_dir() and any(folder.pictures and folder.path != source for folder in walk(source))
 
 
@@ -33,13 +33,13 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     """Decode the pictures of `source` to `raw`: all four arrays or none.
 
     Images are uint8 (n, rows, cols), or (n, rows, cols, 3) for 3 channels; labels are text, the class folders' names;
-    a table tells which file a row comes from.
+    a table maps rows to files.
 
     Returns:
-        What it was taken for, and notes, a line each.
+        The detected kind of source, and notes, a line each.
 
     Raises:
-        InputError: as `read_layout` and `Passes`, or the pictures are too few to hold some back.
+        InputError: as `read_layout` and `Passes`, or there are too few pictures for a split.
     """
     layout = read_layout(source)
     passes = Passes(source, data)
@@ -57,8 +57,8 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
                 is_test = held_back(digests, labels, layout.classes, data.test_split)
             if len(set(is_test)) < 2:
                 raise InputError(
-                    f"{source}: {len(is_test)} pictures, of which {len(is_test) - sum(is_test)} for the training and "
-                    f"{sum(is_test)} for the test; must be some for each"
+                    f"{source}: {len(is_test)} pictures, {len(is_test) - sum(is_test)} for the training and "
+                    f"{sum(is_test)} for the test; must be at least 1 for each"
                 )
             order = sorted(range(len(pictures)), key=lambda row: (digests[row], labels[row]))
             shape = size if channels == 1 else (*size, channels)
@@ -82,10 +82,10 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
 
 
 def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence[str], share: float) -> list[bool]:
-    """Say of each picture whether it is of the test set: of every class its `share`, those of the lowest hashes.
+    """Tell for each picture whether it is in the test set: of every class, the `share` with the lowest hashes.
 
-    Equal pictures come to one side, and those that two classes share to the training; so a class may get a little less
-    than its share. Each class keeps at least one picture for the training.
+    Equal pictures go to the same set; pictures in two classes go to the training set. So a class may get a little less
+    than its share. Each class keeps at least one training picture.
 
     Args:
         digests: hashes of the pictures' pixels. labels: their classes. classes: all of them, in order.

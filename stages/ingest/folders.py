@@ -1,4 +1,4 @@
-"""The folders of a source of pictures: what lies in each, which hold classes, and which of them are sets."""
+"""The folders of a source of pictures: what each contains, which are classes, and which are sets."""
 
 import os
 import re
@@ -13,12 +13,12 @@ from stages.picture_files.decoding import picture_suffixes
 from stages.running.process import InputError
 
 SET = re.compile("train|test|eval|val", re.IGNORECASE)  # in sets' names: seg_train, Test images, valid, evaluation
-# As a word of its own, where it can mean nothing else: not in contest, trains or valley.
+# As a separate word, where it can mean nothing else: not in contest, trains or valley.
 SET_WORD = re.compile("(?<![A-Za-z])(?i:train(?:ing)?|test(?:ing)?|val(?:id|idation)?)(?![a-z])")
 
 
 class Folder(NamedTuple):
-    """The files right in a folder, sorted by name: pictures by their suffix, and others."""
+    """The files directly in a folder, sorted by name: pictures (by suffix), and others."""
 
     path: Path
     pictures: list[str]
@@ -26,9 +26,9 @@ class Folder(NamedTuple):
 
 
 def walk(source: Path) -> Iterator[Folder]:
-    """The folder `source` and all below it, without what is hidden; sorted, since no file system's order is.
+    """The folder `source` and all below it, sorted, without hidden ones; file systems do not sort them.
 
-    Links to files are followed, out of the source too; links to folders are not: the preflight refuses them.
+    Links to files are followed, even out of the source; links to folders are not: the preflight refuses them.
 
     Raises:
         OSError: a folder cannot be read.
@@ -46,7 +46,7 @@ def walk(source: Path) -> Iterator[Folder]:
 
 
 def class_folders_of(folders: Sequence[Folder]) -> dict[Path, list[Path]]:
-    """Of each folder, those right in it that have pictures at any depth."""
+    """Each folder's direct subfolders that have pictures at any depth."""
     inside: dict[Path, set[Path]] = defaultdict(set)
     for folder in folders:
         if folder.pictures:
@@ -58,18 +58,18 @@ def class_folders_of(folders: Sequence[Folder]) -> dict[Path, list[Path]]:
 def find_sets(
     source: Path, top: Sequence[Path], class_folders: Mapping[Path, list[Path]]
 ) -> tuple[dict[str, Path], list[Path]]:
-    """The folder of class folders of each set, "train" and perhaps "val" and "test", or the source itself as "train".
+    """Find the folders of class folders: "train" (or the source itself), and perhaps "val" and "test".
 
     Args:
-        top: the folders right in the source, with pictures or without.
+        top: the folders directly in the source, with or without pictures.
 
     Returns:
-        Beside them, those of `top` that are of no set.
+        These folders by set, and the folders of `top` that are in no set.
 
     Raises:
-        InputError: pictures lie in the sets without class folders, or what is there can be read in two ways.
+        InputError: pictures in the sets lack class folders, or the folders can be read in two ways.
     """
-    rename = "or classes? Sets' names must have train, test (or eval) or val in them, others' must not"
+    rename = "or classes? Names of sets must contain train, test (or eval) or val, other names must not"
     named: dict[str, list[Path]] = defaultdict(list)
     for folder in top:
         word = SET.search(folder.name)
@@ -111,7 +111,7 @@ def _refuse_sets(folder: Path, class_folders: Mapping[Path, list[Path]]) -> None
     """Refuse sets where classes must be: in `folder`, or in one of its class folders.
 
     Raises:
-        InputError: one of them has folders called train and test, or such alone.
+        InputError: one has folders named train and test, or only such folders.
     """
     for place in (folder, *class_folders[folder]):
         names = [inner.name for inner in class_folders[place]]

@@ -20,20 +20,20 @@ from stages.ingest.raw import check_arrays, replacing_raw, some, summary
 from stages.running.process import InputError, reason
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<set>train|test|t10k)-(?P<kind>images|labels)[-.]idx[0-9]-ubyte(\.gz)?")
-USUAL = {  # names to show to whoever lacks one
+USUAL = {  # shown if a file is missing
     "x_train": "train-images-idx3-ubyte",
     "y_train": "train-labels-idx1-ubyte",
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-UNSIGNED_BYTE = 8  # the type of the elements, the only one that published images have
+UNSIGNED_BYTE = 8  # the element type; published images have no other
 DIMENSIONS = {"x": 3, "y": 1}
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_RATIO = 1032  # the most that a byte of a gzip stream can inflate to
 
 
 def matches(source: Path) -> bool:
-    """Whether it is a folder with a file of such a name."""
+    """Whether it is a folder with an IDX file name."""
     return source.is_dir() and any(map(NAME.fullmatch, _names(source)))
 
 
@@ -45,7 +45,7 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     """Write the IDX files of the folder `source` to `raw`, as uint8 (n, rows, cols) and (n,): all four or none.
 
     Returns:
-        What it was taken for, in a line.
+        The detected kind, in a line.
 
     Raises:
         InputError: as `find_files`, `read_idx` and `check_arrays`.
@@ -62,10 +62,10 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
 
 
 def find_files(source: Path, names: Iterable[str]) -> dict[str, str]:
-    """Find the file of each of the four arrays among `names`; of two twins, as torchvision leaves them, the plain one.
+    """Find the file of each of the four arrays in `names`; of a plain and a .gz file (torchvision), the plain one.
 
     Raises:
-        InputError: there is none for one of them, or more than one.
+        InputError: an array has no file, or more than one.
     """
     matches = [match for match in map(NAME.fullmatch, sorted(names)) if match]
     of_sets = {match["prefix"]: match[0] for match in matches}
@@ -88,15 +88,15 @@ def _array(match: re.Match[str]) -> str:
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes with so many dimensions.
+    """Read an IDX file of unsigned bytes with this many dimensions.
 
     Raises:
-        InputError: it is none, or damaged, or does not hold just what its header declares.
+        InputError: it is another file, is damaged, or its size is not as declared.
     """
     if not path.is_file():
         raise InputError(f"{path}: is not a file")
     with path.open("rb") as file:
-        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC  # whatever its name: browsers unpack, and keep the .gz
+        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC  # not by name: browsers unpack, but keep the .gz
         file.seek(0)
         content = gzip.GzipFile(fileobj=file) if zipped else file
         try:
@@ -109,7 +109,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
                 )
             shape = np.frombuffer(header, ">u4")[1:].tolist()
             declared = math.prod(shape)
-            if declared > path.stat().st_size * (DEFLATE_RATIO if zipped else 1):  # before memory is taken for it
+            if declared > path.stat().st_size * (DEFLATE_RATIO if zipped else 1):  # before memory is allocated
                 raise InputError(f"{path}: its header declares {declared:,} bytes, more than the file can hold")
             values = content.read(declared + 1)
         except (OSError, EOFError, zlib.error) as error:

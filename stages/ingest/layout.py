@@ -1,4 +1,4 @@
-"""Which pictures a folder of class folders holds, and which class and set each is of."""
+"""The pictures in a folder of class folders, and the class and the set of each."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from stages.running.process import InputError
 
 
 class Picture(NamedTuple):
-    """A file, its class, and whether it is of the test set."""
+    """A file, its class, and whether it is in the test set."""
 
     path: str
     label: str
@@ -37,13 +37,12 @@ class Layout:
 def read_layout(source: Path) -> Layout:
     """Find the pictures in cat/, dog/ ..., or in train/cat/ ... and test/cat/ ..., at any depth below the class.
 
-    A file is a picture by its suffix, as Keras and torchvision have it. The names of the sets' folders only contain
-    train and test, and these may hold one folder of the same name with the class folders, as many downloads do; val/
-    beside them is taken for more of the training set.
+    The suffix decides whether a file is a picture, as in Keras and torchvision. The names of set folders need only
+    contain train and test. As in many downloads, a set folder may hold one folder of the same name with the class
+    folders. Pictures in val/ are added to the training set.
 
     Raises:
-        InputError: a set has no picture, the test has a class that the training lacks, or the folders can
-            be read in two ways.
+        InputError: a set has no picture, a test class has no training picture, or the folders can be read in two ways.
     """
     folders = list(walk(source))
     class_folders = class_folders_of(folders)
@@ -90,7 +89,7 @@ def _classes(source: Path, pictures: Sequence[Picture]) -> list[str]:
     """The classes in natural order.
 
     Raises:
-        InputError: a name breaks lines, or is no text, or is of the test alone.
+        InputError: a name has line breaks, is no text, or is only in the test.
     """
     classes = natural_order(picture.label for picture in pictures)
     for name in classes:
@@ -101,10 +100,10 @@ def _classes(source: Path, pictures: Sequence[Picture]) -> list[str]:
 
 
 def check_trained(source: Path, pictures: Sequence[Picture]) -> None:
-    """Check that the training has pictures of each class.
+    """Check that each class has a training picture.
 
     Raises:
-        InputError: it has not.
+        InputError: one has none.
     """
     trained = {picture.label for picture in pictures if not picture.is_test}
     if untrained := {picture.label for picture in pictures} - trained:

@@ -19,7 +19,7 @@ HOLDS = f"must hold {', '.join(FILES)} as .npy"
 
 
 def matches(source: Path) -> bool:
-    """Whether it is an archive, or a folder with one of the four."""
+    """Whether it is an archive, or a folder with one of FILES."""
     if source.is_dir():
         return any((source / f"{name}.npy").exists() for name in FILES)
     with source.open("rb") as file:
@@ -30,10 +30,10 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     """Copy the arrays of `source`, an archive or a folder, to `raw`: all four or none.
 
     Returns:
-        What it was taken for, in a line.
+        The detected kind, in a line.
 
     Raises:
-        InputError: one of the four is missing, or is no array, or the archive is damaged, or as `check_arrays`.
+        InputError: an array is missing or unreadable, the archive is damaged, or as `check_arrays`.
     """
     try:
         opened = nullcontext() if source.is_dir() else zipfile.ZipFile(source)
@@ -50,8 +50,8 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
             check_arrays(arrays)
     except (InputError, MemoryError):
         raise
-    except Exception as error:  # a damaged archive raises whatever its parser stumbles over
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of our files, not of its content
+    except Exception as error:  # a damaged archive can raise any exception
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # about our files, not its content
             raise
         raise InputError(f"{source}: damaged archive ({reason(error)}); {HOLDS}") from error
     what = "a folder of .npy arrays" if source.is_dir() else "an archive of .npy arrays"
@@ -60,13 +60,13 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
 
 
 def _open(path: Path, name: str) -> NDArray[Any]:
-    """Map an .npy file into memory, which `name` is the original of.
+    """Map an .npy file into memory; errors call it `name`.
 
     Raises:
-        InputError: it is none, or one of pickled objects.
+        InputError: it is none, or holds pickled objects.
     """
     try:
         return np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # a damaged header raises whatever its parser stumbles over
+    except Exception as error:  # a damaged header can raise any exception
         hint = "; text must be saved as array.astype(str)" if "object" in str(error) else ""
         raise InputError(f"{name}: not a readable .npy array of numbers or text: {reason(error)}{hint}") from error

@@ -1,4 +1,4 @@
-"""The section `data` of params.yaml, where the values have their reasons."""
+"""The section `data` of params.yaml, which explains the values."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Side = Annotated[int, Meta(ge=1, le=4096)]
 
 
 class Data(Section):
-    """Where the data are, and what of them does not tell itself."""
+    """Where the data are, and what cannot be inferred from them."""
 
     source: FileName
     transposed: bool

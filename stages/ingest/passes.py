@@ -1,4 +1,4 @@
-"""The two passes over picture files: their headers, which tell what is to come, and then their pixels."""
+"""The two passes over picture files: first their headers, for size and channels, then their pixels."""
 
 import itertools
 import math
@@ -23,19 +23,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH = 16  # pictures a thread takes at a time: for tiny ones, handing over costs as much as decoding
-BATCH_BYTES = 1 << 20  # of their pixels, at most, or one picture
-AHEAD = 2  # batches a core that wait for the one in front of them: what is held in memory
+BATCH_BYTES = 1 << 20  # of pixels in a batch at most, or one picture
+AHEAD = 2  # batches per core that are decoded in advance and held in memory
 MOST_THREADS = 16  # each may hold a picture of MOST_PIXELS, some 0.3 GB
 
 
 @dataclass
 class Passes:
-    """The passes over the pictures of a source, and what a person should know of single ones.
+    """The passes over the pictures of a source, and notes on single pictures.
 
     Attributes:
         unreadable: a message for each picture that could not be read.
-        animated: paths of those with several frames.
-        without_exif: paths of those whose EXIF data could not be read.
+        animated: paths of pictures with several frames.
+        without_exif: paths of pictures whose EXIF data could not be read.
     """
 
     source: Path
@@ -48,10 +48,10 @@ class Passes:
         """Read the headers of `pictures`.
 
         Returns:
-            Those whose header is readable, the number of their channels, and the bytes of the pixels of each.
+            The pictures with a readable header, the number of channels, and the bytes of pixels per picture.
 
         Raises:
-            InputError: none is readable, or they are of several sizes, whichever way they are turned.
+            InputError: none is readable, or their sizes differ, even if they are turned.
         """
         readable = []
         sides: dict[tuple[int, int], str] = {}
@@ -72,14 +72,14 @@ class Passes:
     def decode(
         self, pictures: Sequence[Picture], channels: int, row_bytes: int, rows: IO[bytes]
     ) -> tuple[list[Picture], list[bytes], tuple[int, int]]:
-        """Write the pixels of each of `pictures`, `row_bytes` in all, to the file `rows`, one after another.
+        """Write the pixels of `pictures`, `row_bytes` for each, to the file `rows`, one after another.
 
         Returns:
-            Those that could be decoded, the hashes of their pixels, and the (rows, cols) of each.
+            The decoded pictures, the hashes of their pixels, and the (rows, cols) of each.
 
         Raises:
-            InputError: a picture is unreadable, here or in the survey, and must not be left out, or none is left, or
-                turned upright they are of two sizes.
+            InputError: a picture is unreadable, here or in the survey, and must not be left out; or none is left; or
+                the sizes of upright pictures differ.
         """
         decoded, digests = [], []
         sizes: dict[tuple[int, int], str] = {}
@@ -100,7 +100,7 @@ class Passes:
     def _readable(
         self, read: Callable[[Path], Result], pictures: Sequence[Picture], batch: int, what: str
     ) -> Iterator[tuple[Picture, Result]]:
-        """Yield each readable picture with what was read of it; the others are found unreadable."""
+        """Yield each readable picture with its result; add messages on others to `unreadable`."""
 
         def attempt(picture: Picture) -> Result | InputError:
             try:
@@ -117,7 +117,7 @@ class Passes:
                     yield picture, result
 
     def notes(self) -> list[str]:
-        """A line for each unreadable picture, which was left out, and for each other finding."""
+        """A line for each unreadable picture left out, and for each other finding."""
         notes = [f"left out: {message}" for message in self.unreadable]
         if self.animated:
             notes.append(f"of several frames, the first was taken: {some(self.animated)}")
@@ -127,9 +127,9 @@ class Passes:
 
 
 def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], batch: int) -> Iterator[Result]:
-    """Yield function(item) for each of `items`, in their order, from threads that work ahead a few batches.
+    """Yield function(item) for each of `items`, in order, from threads that work a few batches ahead.
 
-    Threads, since Pillow decodes without Python's lock, and other processes could outlive this one.
+    Threads are enough, since Pillow decodes without Python's lock; processes could outlive this one.
     """
     cores = min(MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     batches = (items[start : start + batch] for start in range(0, len(items), batch))

@@ -11,7 +11,7 @@ from stages.arrays.npy import IMAGES, LABELS
 from stages.running.outputs import replacing_all, write_csv
 from stages.running.process import InputError
 
-FILES = {  # of the four arrays, by the names that Keras' data sets have for them
+FILES = {  # of the four arrays, by their names in Keras' data sets
     "x_train": f"train/{IMAGES}",
     "y_train": f"train/{LABELS}",
     "x_test": f"test/{IMAGES}",
@@ -22,16 +22,16 @@ SHOWN = 3  # names in a line: enough to recognise them by
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Check that four arrays, in the order of FILES, go together; they are under what to call each in a message.
+    """Check that four arrays, in the order of FILES, fit together; the keys are their names in messages.
 
     Raises:
-        InputError: images and labels are not as many, or images of the two sets not of one size.
+        InputError: images and labels differ in number, or the images of the sets in size.
     """
     (x_train, y_train), (x_test, y_test) = list(arrays)[:2], list(arrays)[2:]
     for x, y in ((x_train, y_train), (x_test, y_test)):
         images, labels = (array.shape[0] if array.shape else 0 for array in (arrays[x], arrays[y]))
         if images != labels or images == 0:
-            raise InputError(f"{x}: {images} images, but {y} has {labels} labels; must be some, and as many")
+            raise InputError(f"{x}: {images} images, but {y} has {labels} labels; must be equal, and above 0")
     train, test = ((*arrays[x].shape[1:], 1)[:3] for x in (x_train, x_test))
     if train != test:
         raise InputError(f"{x_test}: images of {test}, but {x_train} has {train}; must be equal")
@@ -41,8 +41,8 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
 def replacing_raw(raw: Path) -> Iterator[dict[str, Path]]:
     """Yield a temporary path for each of the four by its name; they become FILES when the block succeeds.
 
-    Beside them stands "files", a table of FILE_COLUMNS that says which file a row comes from. It has a header only:
-    sources of a file a row write theirs over it.
+    A fifth path, "files", is a table of FILE_COLUMNS that maps rows to files. It has only a header; sources with one
+    file per row overwrite it.
     """
     with replacing_all(*(raw / file for file in FILES.values()), raw / "files.csv") as partials:
         write_csv(partials[-1], FILE_COLUMNS, [])
@@ -50,7 +50,7 @@ def replacing_raw(raw: Path) -> Iterator[dict[str, Path]]:
 
 
 def summary(what: str, train: Sequence[int], test: Sequence[int]) -> str:
-    """What a source was taken for, and the shapes of its images: `IDX files: 60,000 training and ... of 28x28`."""
+    """The kind of a source, and the shapes of its images: `IDX files: 60,000 training and ... of 28x28`."""
     size = "x".join(map(str, train[1:])) or "no size"
     return f"{what}: {train[0]:,} training and {test[0]:,} test images of {size}"
 

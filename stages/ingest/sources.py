@@ -1,4 +1,4 @@
-"""The kinds of source that `data.source` may name: how each is told from what it holds, and what copies it."""
+"""The kinds of source that `data.source` may name: how each is recognised, and what copies it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ from stages.running.process import InputError
 class Kind(NamedTuple):
     """A kind of source.
 
-    matches: whether a file or folder may be one; a matching one can still turn out to be damaged.
-    copy: writes its arrays to the folder `raw`, all four or none; returns lines for the log: what the source was taken
-        for, and notes.
+    matches: whether a file or folder may be of this kind; it can still be damaged.
+    copy: writes its arrays to the folder `raw`, all four or none; returns lines for the log: the kind of the source,
+        and notes.
     """
 
     matches: Callable[[Path], bool]
@@ -32,13 +32,13 @@ SOURCES = {
 def copy_source(source: Path, raw: Path, data: Data) -> list[str]:
     """Write the four arrays of a source of any kind to the folder `raw`: all four or none.
 
-    Links to files are followed, out of the source too. An option that such a source has no use for has no effect.
+    Links to files are followed, even out of the source. Options that do not apply to a kind have no effect.
 
     Returns:
-        Lines for the log: what the source was taken for, and notes.
+        Lines for the log: the kind of the source, and notes.
 
     Raises:
-        InputError: it is missing, is of no kind or of several, is not whole or not safe.
+        InputError: it is missing, of no kind or of several, incomplete or unsafe.
     """
     if not source.exists():
         raise InputError(f"{source}: no such file or folder (data.source in params.yaml)")

@@ -1,4 +1,4 @@
-"""The classic Keras CNN with two convolutions, as a stock Sequential that anyone can load; and what trains it."""
+"""The classic Keras CNN with two convolutions, as a stock Sequential that anyone can load; and its optimizer."""
 
 import sys
 
@@ -7,13 +7,13 @@ import keras
 from stages.arrays.prepared import is_channels_first
 from stages.network.parameters import Model
 
-LOSS = "categorical_crossentropy"  # Keras' name of what training lowers, of one-hot labels and probabilities
+LOSS = "categorical_crossentropy"  # Keras' name of the training loss, for one-hot labels and probabilities
 
 
 def build_optimizer(learning_rate: float) -> keras.optimizers.Optimizer:
-    """Make the optimizer that trains the network, and that its file has for whoever goes on training it.
+    """Make the optimizer that trains the network; the model file contains it, for further training.
 
-    It has a name, since Keras would count up from "adam", and a float, since Keras refuses a whole number.
+    Its name is fixed, since Keras would count up from "adam"; its rate is a float: Keras refuses integers.
     """
     return keras.optimizers.Adam(float(learning_rate), name="adam")
 
@@ -25,11 +25,11 @@ def build_network(
 ) -> keras.Sequential:
     """Build the CNN: for each of `model.filters` a convolution (relu) and a max-pooling, dropout, two dense layers.
 
-    Channels-first input enters through a `Permute`, so that it trains on CPUs whose convolutions are channels-last
-    only, and to the same weights.
+    Channels-first input passes a `Permute` first, so that it trains to the same weights, also on CPUs that have
+    channels-last convolutions only.
 
-    Images of any size will do: a convolution whose window and pooling no longer fit into what is left of the image
-    keeps its size instead (padding "same"), and has no pooling, with a warning on stderr.
+    Images may have any size: where kernel and pooling do not fit into the remaining pixels, a convolution keeps the
+    size (padding "same") and has no pooling, with a warning on stderr.
 
     Args:
         input_shape: of one prepared image, (rows, cols, channels) or (channels, rows, cols).

@@ -16,7 +16,7 @@ from stages.running.process import InputError
 BATCH_SIZE = 200  # fixed: the last bits may depend on it; small for memory, and a divisor of 10,000 and 3,000
 SHARDS = 4
 SUM_TOLERANCE = 1e-3  # of float32, over 100,000 classes
-GRADED_AT_ONCE = 10_000  # rows: the temporary arrays of more would be most of the memory
+GRADED_AT_ONCE = 10_000  # rows; for more, temporary arrays would take most of the memory
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
 
@@ -48,20 +48,20 @@ def predict_probabilities(
     """Run a `forward_function` over `images`, float32 (n, ...) in [0, 1], batch by batch.
 
     Args:
-        rows: which of them, or None for all.
+        rows: row numbers, or None for all.
         watched: show the progress.
 
     Returns:
         Probabilities, float32 (number of rows, classes).
 
     Raises:
-        InputError: they are not all finite, or are none: the network was not ours and ends with logits.
+        InputError: they are not finite, or not probabilities: another network may end with logits.
     """
     n = len(images) if rows is None else len(rows)
     batches = [slice(start, min(start + BATCH_SIZE, n)) for start in range(0, n, BATCH_SIZE)]
     parts = (forward(tf.constant(images[part if rows is None else rows[part]])).numpy() for part in batches)
     first = next(parts)
-    probabilities = np.empty((n, *first.shape[1:]), first.dtype)  # filled, so that none is held twice
+    probabilities = np.empty((n, *first.shape[1:]), first.dtype)  # filled in place: no batch is held twice
     with tqdm(batches, "predicting", unit=" batches", leave=False, disable=None if watched else True) as bar:
         for part, values in zip(bar, chain([first], parts), strict=True):
             probabilities[part] = values

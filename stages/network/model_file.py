@@ -33,14 +33,14 @@ def save_network(network: keras.Model, path: Path, learning_rate: float) -> None
 
 
 def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> keras.Model:
-    """Read a network of ours.
+    """Load and check a model file.
 
     Args:
-        input_shape, classes: of the images and labels that it is wanted for, if they are known.
+        input_shape, classes: as the data require, if known.
 
     Raises:
-        InputError: the file is missing, truncated, not a Keras model, for another input shape or number of classes, or
-            what it gives are no probabilities.
+        InputError: the file is missing, truncated, not a Keras model, has another input shape or number of classes, or
+            its output is no probabilities.
     """
     if not path.is_file():
         raise InputError(
@@ -69,10 +69,10 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     image = np.linspace(0, 1, prod(takes), dtype=np.float32).reshape(1, *takes)
     try:
         answer = network(image, training=False)
-    except Exception as error:  # whatever layers of others raise
+    except Exception as error:  # foreign layers may raise any exception
         raise InputError(f"{path}: cannot tell what an image is: {reason(error)}") from error
     if not keras.ops.is_tensor(answer):
-        raise InputError(f"{path}: its output is in a {type(answer).__name__}; must be alone")
+        raise InputError(f"{path}: its output is a {type(answer).__name__}; must be a tensor")
     try:
         predict_probabilities(lambda _: answer, image)
     except InputError as error:
@@ -84,12 +84,12 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Card(msgspec.Struct):
-    """What is to be known of a network beside its weights: X.json beside X.h5.
+    """The metadata of a network: X.json beside X.h5.
 
-    classes: what each is called, by its number.
+    classes: the name of each class, by its number.
     unsure_below, false_positive_rate: see `measure_confidence`; with 0 and None no answer is unsure, nothing is cut.
-    centred_glyphs: whether it was trained on single light glyphs in the centre of a dark field, as MNIST's.
-    model_md5: of its file, or None where somebody vouches for it.
+    centred_glyphs: whether it was trained on single light glyphs in the centre of a dark field, like MNIST's.
+    model_md5: of the model file, or None to skip the check.
     """
 
     classes: list[int | str]
@@ -100,15 +100,15 @@ class Card(msgspec.Struct):
 
 
 def card_path(model: Path) -> Path:
-    """Where the card of a model lies: beside it."""
+    """The path of a model's card, beside it."""
     return model.with_suffix(".json")
 
 
 def read_card(model: Path, classes: int) -> Card:
-    """Read the card of a model of so many classes; if there is none, classes are numbers, and no answer is unsure.
+    """Read the card of a model with `classes` classes; without it, they are numbers, and no answer is unsure.
 
     Raises:
-        InputError: it is none, or of another model.
+        InputError: it is no card, or of another model.
     """
     path = card_path(model)
     if not path.exists():
@@ -124,6 +124,6 @@ def read_card(model: Path, classes: int) -> Card:
         raise InputError(f"{path}: names {len(card.classes)} classes, but {model} has {classes}")
     if card.model_md5 not in (None, md5(model)):
         raise InputError(
-            f"{path}: of another model than {model}; `dvc repro` writes it anew (null for model_md5 is any)"
+            f"{path}: of another model than {model}; `dvc repro` writes it anew (model_md5 = null allows any)"
         )
     return card

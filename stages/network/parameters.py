@@ -1,4 +1,4 @@
-"""The sections `model` and `tensorflow` of params.yaml, where the numbers have their reasons."""
+"""The sections `model` and `tensorflow` of params.yaml, which explains the values."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class Model(Section):
-    """What the network is built by."""
+    """How the network is built."""
 
     filters: Annotated[list[Annotated[int, Meta(ge=1, le=4096)]], Meta(min_length=1)]
     kernel_size: Annotated[int, Meta(ge=1, le=100)]
@@ -23,8 +23,8 @@ class Model(Section):
 class TensorFlow(Section):
     """What TensorFlow computes on.
 
-    instruction_set: "avx2" for the same bytes on any x86-64 CPU that has it; "native" for the fastest that this CPU
-        has, with bytes that hold on CPUs of its kind.
+    instruction_set: "avx2" gives the same bytes on any x86-64 CPU with AVX2; "native" is the fastest of this CPU, and
+        gives the same bytes only on CPUs of its kind.
     device: "cpu", which hides GPUs, or "gpu".
     """
 

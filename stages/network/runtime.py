@@ -16,11 +16,11 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
 
     Args:
         instruction_set, device: see `stages.network.parameters.TensorFlow`.
-        join: how this process joins a cluster, which must be before TensorFlow computes anything; None: it is alone,
-            whatever TF_CONFIG says.
+        join: lets this process join a cluster, before TensorFlow computes anything; None: it is alone, whatever
+            TF_CONFIG says.
 
     Raises:
-        InputError: there is no such instruction set or device here.
+        InputError: this machine has no such instruction set or device.
     """
     ignore_cluster()
     if instruction_set == "avx2" and IS_X86 and not has_avx2():
@@ -33,19 +33,19 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     else:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # why it finds no GPU is no more than a remark to TensorFlow
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow says only at this level why it finds no GPU
     with startup_noise_held_back() if device == "cpu" else nullcontext():
         import tensorflow as tf
 
-        # More threads inside an op split its sums elsewhere, so the weights would depend on the number of cores.
+        # More threads inside an op would split its sums differently: weights would depend on the number of cores.
         # Parallelism comes from `stages.train.step`: ops of independent shards, side by side.
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.experimental.enable_op_determinism()
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)  # or it takes the whole card, from others too
+            tf.config.experimental.set_memory_growth(gpu, True)  # else it takes the whole card from others
         if join is None:
-            tf.zeros(1)  # starts the devices, which has noise of its own
+            tf.zeros(1)  # starts the devices, which makes more noise
     if join is not None:
         join()
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns that .h5 is legacy: the one format with stable bytes
@@ -55,7 +55,7 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
 
 @contextmanager
 def within_memory(keys: str) -> Iterator[None]:
-    """Have TensorFlow's want of memory be an error of the parameters, `keys`, that the block's need follows from."""
+    """Turn TensorFlow's lack of memory into an InputError on `keys`, the parameters that cause it."""
     import tensorflow as tf
 
     try:
@@ -66,9 +66,9 @@ def within_memory(keys: str) -> Iterator[None]:
 
 @contextmanager
 def startup_noise_held_back() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ side says on stderr, unless the process does not survive the block.
+    """Hold back what TensorFlow's C++ code prints on stderr; show it only if the process dies in the block.
 
-    It may end in an abort or a segmentation fault: so a process of its own holds the noise, and shows it then.
+    It may end in an abort or a segmentation fault, so another process holds the noise, and shows it then.
     """
     sys.stderr.flush()
     script = 'trap "" INT; noise=$(cat); test "${noise%all is well}" != "$noise" || printf "%s\\n" "$noise" >&2'

@@ -1,1 +1,1 @@
-"""Picture files from strangers: which are opened, and how far they are trusted."""
+"""Untrusted picture files: which are opened, and how they are decoded."""

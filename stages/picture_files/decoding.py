@@ -1,4 +1,4 @@
-"""Opening picture files: raster formats alone, of a size that memory holds, with one clear line for each that fails."""
+"""Open picture files: only raster formats, only sizes that fit into memory; each failure is one clear line."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from stages.running.process import InputError, reason
 
-MOST_PIXELS = 64_000_000  # a progressive JPEG of so many takes 380 MB to decode, an RGB picture 260 MB
-FORMATS = (  # of pixels alone: by its content Pillow would also hand an EPS called .png to Ghostscript
+MOST_PIXELS = 64_000_000  # a progressive JPEG of this size takes 380 MB to decode, an RGB picture 260 MB
+FORMATS = (  # only raster: Pillow goes by content, and would pass an EPS named .png to Ghostscript
     *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF"),
     *("WEBP", "XBM"),
 )
-UNREADABLE = {".svg", ".heic", ".heif", ".eps"}  # other pictures: in a folder, too, they are reported
+UNREADABLE = {".svg", ".heic", ".heif", ".eps"}  # other pictures: reported, also in a folder
 
 
 def picture_suffixes() -> set[str]:
@@ -24,7 +24,7 @@ def picture_suffixes() -> set[str]:
 
 @contextmanager
 def strict_warnings() -> Iterator[None]:
-    """Hush what Pillow warns of in damaged tags, and have a picture too large for memory be an error.
+    """Silence Pillow's warnings on damaged tags; turn its warning on too large pictures into an error.
 
     It holds for all threads, so enter it before they start and leave it when they have ended.
     """
@@ -36,20 +36,20 @@ def strict_warnings() -> Iterator[None]:
 
 @contextmanager
 def open_picture(path: Path) -> Iterator[Image.Image]:
-    """Open a picture file, of which only the header is read; use it within `strict_warnings`.
+    """Open a picture file and read only its header; use it within `strict_warnings`.
 
     Raises:
-        InputError: it is no picture, or too large, or damaged, whether on opening or in the block that decodes it.
+        InputError: it is no picture, too large, or damaged; also if this shows in the block that decodes it.
     """
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # a pipe would block
         raise InputError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     try:
-        # By the name, Pillow would map a TIFF into memory, and turn upright what it cannot turn there.
+        # Given a path, Pillow would map a TIFF into memory, and could not turn it upright there.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_large(path)
             yield image
-    except (InputError, MemoryError):  # no memory is no property of the picture
+    except (InputError, MemoryError):  # lack of memory is not the picture's fault
         raise
     except UnidentifiedImageError:
         raise InputError(f"{path}: not a picture of a known kind (save it as PNG or JPEG)") from None
@@ -66,15 +66,15 @@ def _too_large(path: Path) -> InputError:
 
 
 def turn_upright(pixels: Image.Image, decoded: Image.Image) -> str | None:
-    """Turn `pixels`, made of the picture `decoded`, as its EXIF data say; a note, or None, if these are unreadable.
+    """Turn `pixels`, made from the picture `decoded`, by its EXIF data; return a note if these are unreadable.
 
-    Decoded it must be: EXIF data may follow a PNG's pixels, and Pillow turns a TIFF as it decodes it.
+    Decode first: EXIF data may follow a PNG's pixels, and Pillow turns a TIFF while it decodes.
     """
     try:
         orientation = decoded.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # whatever the parser stumbles over
+    except Exception:  # the parser may raise anything
         return "unreadable EXIF data: taken to be upright"
-    pixels.info = {}  # what it took over of them
+    pixels.info = {}  # EXIF data that it copied
     pixels.getexif()[ExifTags.Base.Orientation] = orientation
     ImageOps.exif_transpose(pixels, in_place=True)
     return None

@@ -1,4 +1,4 @@
-"""Pictures to pixels of one kind: 8 bits, one number of channels, upright."""
+"""Convert pictures to pixels of 8 bits, with given channels, upright."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ WHITE_OR_BLACK_IS_ZERO = 262  # TIFF 6.0's PhotometricInterpretation
 
 
 class Header(NamedTuple):
-    """What a picture's header tells: its sides as stored, the shorter first, and whether it is gray, or has frames."""
+    """From a picture's header: its sides as stored, the shorter first; whether it is gray; whether it has frames."""
 
     sides: tuple[int, int]
     is_gray: bool
@@ -24,7 +24,7 @@ class Header(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """A picture as uint8 of shape `size` (rows, cols), of which each has its channels; their hash; a note, or None."""
+    """A picture: uint8 (rows, cols) or (rows, cols, channels); `size` (rows, cols); pixel hash; a note, or None."""
 
     content: bytes
     size: tuple[int, int]
@@ -33,10 +33,10 @@ class Pixels(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Read what tells size and channels, without decoding.
+    """Read size and channels, without decoding.
 
     Raises:
-        InputError: it is no picture that can be opened.
+        InputError: the picture cannot be opened.
     """
     with open_picture(path) as image:
         short, long = sorted(image.size)  # EXIF data, which turn it, may come after the pixels
@@ -47,11 +47,11 @@ def read_header(path: Path) -> Header:
 def read_pixels(path: Path, channels: int, size: Sequence[int] | None) -> Pixels:
     """Decode a picture (its first frame), turn it upright, and bring it to `channels`, 1 or 3, and `size` if given.
 
-    Gray is ITU-R BT.601; what is transparent is laid over white; of 16 bits the upper 8 are taken; resizing is bilinear
-    over all pixels and does not keep the aspect.
+    Gray is ITU-R BT.601; transparent pixels are laid over white; of 16 bits, the upper 8 are used; resizing is bilinear
+    over all pixels and does not keep the aspect ratio.
 
     Raises:
-        InputError: it cannot be decoded, or its pixels have no range that the file declares.
+        InputError: it cannot be decoded, or the file declares no range of its pixels.
     """
     with open_picture(path) as image:
         image.load()
@@ -66,7 +66,7 @@ def read_pixels(path: Path, channels: int, size: Sequence[int] | None) -> Pixels
 
 def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        if getattr(image, "tag_v2", {}).get(WHITE_OR_BLACK_IS_ZERO) == 0:  # which Pillow does not read so in 16 bits
+        if getattr(image, "tag_v2", {}).get(WHITE_OR_BLACK_IS_ZERO) == 0:  # Pillow ignores it in 16 bits
             raise InputError(f"{path}: 16 bits with white as 0; must have black as 0")
         values = np.array(image)
         if (clear := image.info.get("transparency")) is not None:

@@ -1,4 +1,4 @@
-"""Stage 5, predict-sample: let the trained network tell what one sample is; or, by hand, what any pictures are."""
+"""Stage 5, predict-sample: predict one sample with the trained network; or, by hand, any pictures."""
 
 import argparse
 import sys
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def predict_input(models: Path, data: Path, metrics: Path) -> None:
-    """Predict `predict.input`: prepared images, of which `predict.index` picks one, or a picture file.
+    """Predict `predict.input`: one of some prepared images (`predict.index`), or a picture file.
 
     Args:
         models: folder of the model. data: folder of the prepared test set. metrics: folder to write to.

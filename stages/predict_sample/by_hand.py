@@ -112,6 +112,6 @@ def in_words(prediction: dict[str, Any]) -> str:
 
 
 def passed_over(prediction: dict[str, Any]) -> str | None:
-    """What to say of ink that was not read."""
+    """A note on ink that was not read."""
     count = len(prediction.get("passed_over", []))
     return f"{count} other mark{'s' if count > 1 else ''} passed over" if count else None

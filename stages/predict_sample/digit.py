@@ -1,6 +1,6 @@
-"""The digits in a gray picture, each fitted into the field that a network was trained on.
+"""Find the digits in a gray picture, and fit each into a field like the training images.
 
-What a camera or a paint program adds is taken away by `ink`; a stroke is bilevel, then anti-aliased, as MNIST's.
+`ink` removes what a camera or a paint program adds. Strokes are bilevel, then anti-aliased, as in MNIST.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ from stages.predict_sample.path import best_path
 from stages.predict_sample.pieces import Piece, find_row
 
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
-OVERSAMPLING = 8  # the digit is cut out and thickened at so many pixels per field pixel
+OVERSAMPLING = 8  # pixels per field pixel while a digit is cut out and thickened
 
 FAINT = 0.6  # of the threshold: pixels so faint still belong to a stroke that has pixels above it
-LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # threshold below which nothing was written, or hardly (a pencil has 0.15)
-NOISE = 3.2  # threshold over the mean of the rest below which it is paper grain
+LEAST_CONTRAST, LOW_CONTRAST = 0.04, 0.08  # below these thresholds, nothing was written, or hardly (a pencil has 0.15)
+NOISE = 3.2  # threshold / mean of the rest; below it, ink is paper grain
 
-LONGEST = 20  # row: more digits are no number that a person photographs, and take long
+LONGEST = 20  # digits in a row: nobody photographs a longer number, and it takes long
 
 DOUBTFUL = "this may not be a digit"
 TOO_LONG = f"of more than {LONGEST} digits only the first are read"
@@ -32,9 +32,9 @@ TOO_LONG = f"of more than {LONGEST} digits only the first are read"
 
 @dataclass(frozen=True)
 class Judge:
-    """A network as far as it decides between ways to read.
+    """A network's part in the choice of a reading.
 
-    sureness: how sure it is of each of some fields (n, rows, cols), in [0, 1].
+    sureness: fields (n, rows, cols) to the confidence in each, in [0, 1].
     unsure_below, false_positive_rate: see `best_path`.
     """
 
@@ -45,7 +45,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Digits:
-    """What was found: digits from the left, what the network sees of each, (n, rows, cols), and what is not read."""
+    """What was found: digits from the left, their fields for the network, (n, rows, cols), and unread pieces."""
 
     pieces: list[Piece]
     fields: NDArray[np.float32]

@@ -13,15 +13,15 @@ from stages.plotting import new_figure, save_figure, shorten
 from stages.predict_sample.sample import Sample
 
 LONGEST_NAME = 20  # characters of a class's name
-LEVEL_NAME = 2  # of one that stands level below its bar
+LEVEL_NAME = 2  # of a name that is level below its bar
 FRAME = 0.5  # gray
 MOST_SHOWN = 20  # classes: more are too many to name each
 
 
 def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], classes: Sequence[int | str]) -> None:
-    """Write a PNG: what came, what was found in it, what the network sees, and the probability of each class.
+    """Write a PNG: the input, what was found in it, what the network sees, and the probability of each class.
 
-    Of several digits: what the network sees of each, and the probability of its class.
+    For several digits: what the network sees of each, and the probability of its class.
 
     Args:
         prediction: of the sample, as `prediction.describe` gives it.
@@ -59,7 +59,7 @@ def draw_prediction(path: Path, sample: Sample, prediction: dict[str, Any], clas
 
 
 def draw_bars(chart: Axes, bars: Sequence[tuple[object, float, bool]]) -> None:
-    """A bar for each name and probability, those in blue that are predicted."""
+    """A bar for each name and probability; predicted ones are blue."""
     names, values = [str(name) for name, _, _ in bars], [value for _, value, _ in bars]
     drawn = chart.bar(range(len(bars)), values, color=["tab:blue" if blue else "lightgray" for _, _, blue in bars])
     chart.bar_label(drawn, [f"{value:.0%}" if value >= 0.005 else "" for value in values], fontsize=8)
@@ -71,7 +71,7 @@ def draw_bars(chart: Axes, bars: Sequence[tuple[object, float, bool]]) -> None:
 
 
 def side_by_side(fields: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fields (n, rows, cols), framed, as a picture of about as many beside as above one another, in reading order."""
+    """Fields (n, rows, cols), framed, as one picture: a nearly square grid in reading order."""
     columns = ceil(sqrt(len(fields)))
     framed = np.pad(fields, ((0, -len(fields) % columns), (1, 1), (1, 1)), constant_values=FRAME)
     lines = framed.reshape(-1, columns, *framed.shape[1:]).swapaxes(1, 2)

@@ -1,8 +1,8 @@
 """The ink in a gray picture: what a pen left on paper, without light and shadow, ruled and grid lines.
 
-Lengths are fractions of the picture, since pictures come in any size. Only operations whose results are equal to the
-bit on every CPU are used, here, in the modules beside and in `glyphs`: no BLAS, no exp, log or power (so box filters,
-not Gaussian ones).
+Lengths are fractions of the picture, since pictures come in any size. This module, the modules beside it and `glyphs`
+use only operations with bit-identical results on every CPU: no BLAS, no exp, log or power (so box filters, not Gaussian
+ones).
 """
 
 import numpy as np
@@ -16,20 +16,20 @@ Mask = NDArray[np.bool_]
 
 EIGHT = np.ones((3, 3), bool)  # neighbours by side and corner
 THUMBNAIL = 160  # enough to tell dark ink from light
-NEIGHBOURHOOD = 0.6  # of the picture, whose mean is compared with each pixel to tell dark ink from light
-NARROWEST, WIDEST = 0.08, 0.35  # of the shorter, the longer side: background is what fills darker things narrower
-CORE = 0.7  # of the darkest ink: what is surely pen rather than shadow, to measure its width by
-STROKES = 1.5  # background window over the pen's width, so that the window fills strokes but keeps shadows
+NEIGHBOURHOOD = 0.6  # of the picture: each pixel is compared with this area's mean, to detect dark ink
+NARROWEST, WIDEST = 0.08, 0.35  # background window, of the shorter, the longer side: it fills narrower dark things
+CORE = 0.7  # of the darkest ink: surely pen, not shadow; the pen's width is measured there
+STROKES = 1.5  # background window / pen width: the window fills strokes but keeps shadows
 DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not count
-FINE, GRAIN = 0.0012, 0.007  # of the longer side: averaged over, half width; finer than any pen; as coarse as noise
+FINE, GRAIN = 0.0012, 0.007  # of the longer side, half widths of means: finer than any pen; as coarse as noise
 OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
-LIGHT = 0.4  # of the ink across the other strokes: ruled lines are thinner or paler than so
+LIGHT = 0.4  # of the ink across other strokes: ruled lines have less (thinner or paler)
 
 
 def find_ink(gray: Gray) -> Gray:
-    """How much darker than its background each pixel is, in [0, 1], whatever the light; the ink is the dark.
+    """How much darker than its background each pixel is, in [0, 1], in any light; for dark ink.
 
-    A wide window first, for strokes of any width; the strokes found tell how narrow it may be, for shadows' sake.
+    The first window is wide, for strokes of any width; the strokes found allow a narrower one, against shadows.
     """
     wide = WIDEST * max(gray.shape)
     gray = over_background(smooth(gray, FINE), wide, beyond=True)
@@ -40,7 +40,7 @@ def find_ink(gray: Gray) -> Gray:
 
 
 def dividing_threshold(values: Gray, threshold: float) -> float:
-    """Halfway between the means on its two sides (Ridler and Calvard 1978), by iteration from a first threshold."""
+    """The threshold halfway between the means on its two sides, by iteration (Ridler and Calvard 1978)."""
     for _ in range(30):
         high = values > threshold
         if not high.any() or high.all():
@@ -53,7 +53,7 @@ def dividing_threshold(values: Gray, threshold: float) -> float:
 
 
 def has_dark_ink(gray: Gray) -> bool:
-    """Strokes are narrow, so they depart far from their surroundings, and the background a little: skewness tells."""
+    """Whether ink is dark, by skewness: narrow strokes differ much from their surroundings, paper a little."""
     small = thumbnail(gray, THUMBNAIL)
     size = int(NEIGHBOURHOOD * max(small.shape)) | 1
     departure = small - ndimage.uniform_filter(small, size, mode="nearest")
@@ -63,7 +63,7 @@ def has_dark_ink(gray: Gray) -> bool:
 def over_background(gray: Gray, window: float, beyond: bool = False) -> Gray:
     """gray/background; the background is a closing, which keeps the outlines of things wider than the window.
 
-    With `beyond`, what lies along the picture's edge, such as a table or a finger, goes on outside and so is wide too.
+    With `beyond`, things at the picture's edge, such as a table or a finger, continue outside, and so are wide, too.
     """
     size = max(3, int(window))
     margin = size if beyond else 0
@@ -74,9 +74,9 @@ def over_background(gray: Gray, window: float, beyond: bool = False) -> Gray:
 
 
 def without_lines(ink: Gray, written: Mask) -> Mask:
-    """Without ruled or grid lines, but with a vertical line that is all there is: that is a 1.
+    """Remove ruled or grid lines, but keep a vertical line without anything else: it is a 1.
 
-    A digit's own stroke, too, may run from edge to edge of a small drawing: joined to others, and as heavy as they are.
+    A digit's stroke may also run from edge to edge of a small drawing: it joins others and is as heavy as they are.
     """
     along_horizontal, horizontal = horizontal_lines(written)
     along_vertical, vertical = (lines.T for lines in horizontal_lines(written.T))
@@ -85,7 +85,7 @@ def without_lines(ink: Gray, written: Mask) -> Mask:
     largest = max((max(ys.stop - ys.start, xs.stop - xs.start) for ys, xs in pieces), default=0)
     if largest < 0.1 * max(written.shape):
         return rest if horizontal.any() else written
-    if far_apart(horizontal, 0) and far_apart(vertical, 1):  # a frame or a grid, of whatever pen
+    if far_apart(horizontal, 0) and far_apart(vertical, 1):  # a frame or a grid, with any pen
         return rest
     labels, _ = ndimage.label(written, EIGHT)
     joined = labels == np.argmax(np.bincount(labels[rest]))
@@ -97,19 +97,19 @@ def without_lines(ink: Gray, written: Mask) -> Mask:
 
 
 def far_apart(lines: Mask, axis: int) -> bool:
-    """Whether there are parallel lines, one beyond the other along an axis, over half of the picture."""
+    """Whether parallel lines are spread along an axis, over more than half of the picture."""
     return bool(lines.any() and np.ptp(np.nonzero(lines)[axis]) > 0.5 * lines.shape[axis])
 
 
 def ink_across(ink: Gray, strokes: Mask) -> float:
-    """How much ink lies across strokes, on average: their width times their darkness, whatever the blur."""
+    """The mean ink across strokes: their width times their darkness, independent of blur."""
     padded = np.pad(strokes, 1)
     outline = (padded[1:] != padded[:-1]).sum() + (padded[:, 1:] != padded[:, :-1]).sum()  # twice the strokes' length
     return 2 * float(ink[strokes].sum(dtype=np.float64)) / max(1, int(outline))
 
 
 def horizontal_lines(written: Mask) -> tuple[Mask, Mask]:
-    """Nearly horizontal, thin lines from edge to edge: all pixels along them; and those that no stroke crosses."""
+    """Nearly horizontal, thin lines from edge to edge: all their pixels, and those that no stroke crosses."""
     small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), 400) > 0.3, size=3)
     rows, columns = np.indices(small.shape)
     margin = max(1, small.shape[1] // 10)
@@ -131,11 +131,11 @@ def horizontal_lines(written: Mask) -> tuple[Mask, Mask]:
 
 
 def thumbnail(gray: Gray, side: int) -> Gray:
-    """Reduced so that the longer side is at most so many pixels."""
+    """Reduced to at most `side` pixels on the longer side."""
     scale = min(1.0, side / max(gray.shape))
     return resize(gray, (round(gray.shape[0] * scale), round(gray.shape[1] * scale)), Image.Resampling.BOX)
 
 
 def smooth(gray: Gray, radius: float) -> Gray:
-    """Averaged over a square; radius is a part of the picture's longer side."""
+    """The mean over squares; radius: a fraction of the picture's longer side."""
     return ndimage.uniform_filter(gray, 2 * round(radius * max(gray.shape)) + 1, mode="nearest")

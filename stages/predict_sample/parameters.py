@@ -1,4 +1,4 @@
-"""The section `predict` of params.yaml, where the values have their reasons."""
+"""The section `predict` of params.yaml, which explains the values."""
 
 from typing import Annotated, Literal
 

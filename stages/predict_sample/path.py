@@ -1,4 +1,4 @@
-"""Read a row of pieces: of all ways to cut and to join them, the one of which a network is the most sure.
+"""Read a row of pieces: of all ways to cut and join them, find the one with the highest confidence.
 
 Over-segmentation and a best path: LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document
 recognition, 1998, section V.
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from stages.predict_sample.pieces import Piece, cut_out, cuts, gap, join
 
-LENGTH = 0.3  # of how sure the network is: how much less a cut leaves for each length of the piece's height
-WITHOUT = 0.4  # of the same: what is left where small parts near a digit are none of it
-LOW = 0.5  # of a piece's height: no digit is lower in it
+LENGTH = 0.3  # of the confidence: what a cut costs per piece height of its length
+WITHOUT = 0.4  # of the confidence: what is left if small parts near a digit are not read
+LOW = 0.5  # of a piece's height: no digit in it is lower
 NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
-NOTHING = 0.1  # how sure it counts as at least, so that one piece that it does not know is as good as another
+NOTHING = 0.1  # the least confidence that counts, so that all pieces unknown to the network are equally good
 
 
 class Edge(NamedTuple):
-    """A step on a way to read the row, from one place to another, over a piece.
+    """A step of a way to read the row, from one place to another, over a piece.
 
-    worth: what is left of how sure the network is of it.
+    worth: a factor on the network's confidence in it.
     """
 
     start: int
@@ -38,13 +38,13 @@ def best_path(
     unsure_below: float,
     false_positive_rate: float,
 ) -> list[Piece]:
-    """The pieces of a row as they are read, from the left; those that still have parts are read without them.
+    """The pieces of a row as they are read, from the left; pieces that still have parts are read without them.
 
     Args:
-        sureness: tells how sure the network is of pieces, in [0, 1].
-        unsure_below: a piece of which it is as sure or surer is not cut.
-        false_positive_rate: of what is no digit, the share that the network takes for one: the more of it, the more a
-            cut costs, which shows it parts of digits.
+        sureness: pieces to the network's confidence in each, in [0, 1].
+        unsure_below: a piece with at least this confidence is not cut.
+        false_positive_rate: share of non-digits that the network takes for digits: the higher it is, the more a cut
+            costs, since cuts make parts of digits.
     """
     whole = [join(piece, *piece.parts) for piece in row]
     edges, places = [], [0]
@@ -67,10 +67,10 @@ def best_path(
 
 
 def ways_to_read(piece: Piece, joined: Piece, cut: float) -> list[Edge]:
-    """A piece with its parts and without them, and what any two cuts leave of it; the whole of it last.
+    """A piece with and without its parts, and each part of it between two cuts; the whole piece last.
 
     Args:
-        cut: what one leaves of how sure the network is of the pieces on its two sides.
+        cut: the factor of a cut on the confidence in the pieces on its two sides.
     """
     cut_places = cuts(joined)
     worths = [1.0, *(max(0.0, cut - LENGTH * length) for _, length in cut_places), 1.0]

@@ -1,4 +1,4 @@
-"""Pieces of ink: which of them stand in a row, as the digits of a number do, and where one may be cut."""
+"""Pieces of ink: which of them stand in a row, like the digits of a number, and where one may be cut."""
 
 from dataclasses import dataclass, replace
 
@@ -9,27 +9,27 @@ from scipy.signal import find_peaks
 from stages.glyphs import span
 from stages.predict_sample.ink import EIGHT, Mask
 
-SPECK = 0.02  # of the heaviest piece's ink: what has less is dirt
-TALL = 0.5  # lower over higher: digits of a row differ less from the main piece; a part of a digit, or a table, more
+SPECK = 0.02  # of the heaviest piece's ink: less is dirt
+TALL = 0.5  # lower / higher height: at least this for the main piece and a digit of its row; less for a part or a table
 HEAVY = 0.05  # of the main piece's ink: a digit has more
-REACH = 0.15  # of the main piece's longer side: no farther from a digit are its parts
-ALIKE = 0.5  # of the shorter range that two share: above one another, if across; in one line, if along
-INNER = 0.3  # of its height: what a frame or a ring has inside; a speck in a 0 is smaller
+REACH = 0.15  # of the main piece's longer side: a digit's parts are no farther from it
+ALIKE = 0.5  # of the shorter range that two share: in columns, one is above the other; in rows, they are in a line
+INNER = 0.3  # of its height: what a frame or ring encloses is higher, a speck in a 0 is not
 FLAT = 3  # times as wide as high: a line under a number rather than a digit
-MOST = 60  # pieces that are looked at, the heaviest: more are text, or the paper's grain
-LIGHT = 0.02  # weight of what is flat or touches the picture's edge: a digit may, but paper edges and fingers often do
+MOST = 60  # heaviest pieces that are considered: more are text, or the paper's grain
+LIGHT = 0.02  # weight of pieces that are flat or at the picture's edge: digits may be, paper and fingers often are
 
-SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns a row
-THIN, APART = 0.1, 0.05  # of the height: how much less ink a cut meets than those beside it; how far cuts are apart
-FINE = 0.05  # of the height: averaged over
+SLANTS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # of cuts, columns per row
+THIN, APART = 0.1, 0.05  # of the height: how much less ink a cut crosses than cuts beside it; the distance of cuts
+FINE = 0.05  # of the height: window of a mean
 MOST_CUTS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Ink: a mask (h, w), where in the picture its corner lies, and small parts near it that may belong to it.
+    """Ink: a mask (h, w), the picture's row and column of its corner, and small parts near that may belong to it.
 
-    is_cut: whether it was cut out of what is connected.
+    is_cut: whether it was cut out of connected ink.
     """
 
     top: int
@@ -46,7 +46,7 @@ class Piece:
 
 
 def join(*pieces: Piece) -> Piece:
-    """All in one."""
+    """Merge pieces."""
     top, left = min(piece.top for piece in pieces), min(piece.left for piece in pieces)
     bottom, right = max(piece.box[0].stop for piece in pieces), max(piece.box[1].stop for piece in pieces)
     mask = np.zeros((bottom - top, right - left), bool)
@@ -59,8 +59,8 @@ def join(*pieces: Piece) -> Piece:
 def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
     """The pieces that stand in one row, from the left, and all others that are no dirt, of the MOST heaviest.
 
-    The heaviest piece is in the row, and what is as tall and beside it, or beside what is beside it. What is near
-    above or below one is joined to it; what is short is a part of the one that it is near to, if any.
+    The row has the heaviest piece, and as tall ones beside it or beside others of the row. A piece near above or below
+    one is joined to it; a short piece is a part of the piece that it is near to, if any.
 
     Args:
         written: ink (h, w), at least some of it strong.
@@ -86,7 +86,7 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
         else:
             digits.append(piece)
     for piece in sorted(small, key=lambda piece: min(gap(piece, digit) for digit in digits)):
-        # To a part of a digit, too: a part may be near to another one only.
+        # Parts of a digit count, too: a part may be near to another part only.
         away, k = min((gap(piece, part), k) for k, digit in enumerate(digits) for part in (digit, *digit.parts))
         if away <= reach and piece.mask.shape[1] <= max(digits[k].mask.shape):
             digits[k] = replace(digits[k], parts=(*digits[k].parts, piece))
@@ -103,14 +103,14 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
 
 
 def weight(piece: Piece, shape: tuple[int, ...]) -> float:
-    """How much ink a piece has, in a picture of this shape; less counts of what is hardly a digit."""
+    """The ink of a piece, in a picture of this shape; what is hardly a digit counts less."""
     (ys, xs), (height, width) = piece.box, piece.mask.shape
     inside = ys.start > 0 and xs.start > 0 and ys.stop < shape[0] and xs.stop < shape[1]
     return float(piece.mask.sum()) * (1 if inside and width <= FLAT * height else LIGHT)
 
 
 def encloses(piece: Piece, other: Piece) -> bool:
-    """Whether a piece is around another of some size, and on all four sides of its middle: it is a frame or a ring."""
+    """Whether a piece is a frame or ring: around another that is not tiny, on all four sides of its middle."""
     within = all(one.start < two.start and two.stop < one.stop for one, two in zip(piece.box, other.box, strict=True))
     if not within or len(other.mask) <= INNER * len(piece.mask):
         return False
@@ -122,18 +122,18 @@ def encloses(piece: Piece, other: Piece) -> bool:
 
 
 def is_beside(left: Piece, right: Piece) -> bool:
-    """Whether two are in one line, one after the other; lines may slope."""
+    """Whether two pieces follow each other in a line; lines may slope."""
     return shared(left, right, 0) >= ALIKE and shared(left, right, 1) < ALIKE
 
 
 def shared(one: Piece, other: Piece, axis: int) -> float:
-    """What two boxes share along an axis, as a part of the shorter of them; at most 0: nothing."""
+    """The overlap of two boxes along an axis, as a share of the shorter one; at most 0: none."""
     a, b = one.box[axis], other.box[axis]
     return (min(a.stop, b.stop) - max(a.start, b.start)) / min(a.stop - a.start, b.stop - b.start)
 
 
 def gap(one: Piece, other: Piece) -> int:
-    """How far two boxes are apart, in pixels, across or along; at most 0: not at all."""
+    """The gap between two boxes in pixels, along rows or columns; at most 0: none."""
     return max(max(a.start, b.start) - min(a.stop, b.stop) for a, b in zip(one.box, other.box, strict=True))
 
 
@@ -160,6 +160,6 @@ def cuts(piece: Piece) -> list[tuple[Mask, float]]:
 
 
 def cut_out(piece: Piece, mask: Mask) -> Piece:
-    """That part of a piece which a mask of its shape has, not empty."""
+    """The part of a piece in a mask of its shape, which is not empty."""
     ys, xs = span(mask)
     return Piece(piece.top + ys.start, piece.left + xs.start, mask[ys, xs], is_cut=True)

@@ -1,4 +1,4 @@
-"""Predicting single samples, honestly: with every probability, and a warning where the answer is worth little."""
+"""Predict single samples honestly: with all probabilities, and a warning where the answer is unreliable."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,22 +19,22 @@ from stages.running.outputs import DECIMALS
 from stages.running.process import InputError
 
 CANNOT_TELL = "the network cannot tell"
-UNKNOWN = 0.5  # of what counts as unsure: less sure than so, the network cannot tell
-REMEMBERED = 100  # answers: whole pieces are asked of twice, and what is read once more
-CUT_OUT = 0.99  # so sure must it be of a part of what is connected: two parts of a letter may look like digits
+UNKNOWN = 0.5  # of unsure_below: with less confidence, the network cannot tell
+REMEMBERED = 100  # answers: whole pieces are predicted twice, and pieces that are read once more
+CUT_OUT = 0.99  # confidence needed for a part of connected ink: two parts of a letter may look like digits
 
 
 class Predictor:
     """A network, ready to predict samples.
 
     Attributes:
-        field_shape: rows, columns and channels of what the network takes, in whatever order it takes them.
-        classes: what each is called, by its number.
+        field_shape: rows, columns and channels of the input, also if the network takes channels first.
+        classes: the name of each, by its number.
         parameters: how many the network has.
     """
 
     def __init__(self, network: keras.Model, card: Card) -> None:
-        """Take a network and what is to be known of it."""
+        """Take a network and its card."""
         self._shape = network.input_shape
         self.field_shape = channels_last(np.empty((0, *self._shape[1:]))).shape[1:]
         self.classes = card.classes
@@ -48,23 +48,23 @@ class Predictor:
         """Predict a sample.
 
         Returns:
-            predicted, the class (None if the field is empty, or if the network cannot tell), its probability, the
-            probabilities of all classes (by name, if they have names), and warning (None if there is nothing to warn
-            of). Of several digits: predicted, a string with ? for one that it cannot tell; probability, the product of
-            theirs; probabilities, None; and glyphs, from the left, with x, y, width and height of each beside the same
-            keys. Of ink that was not read: passed_over, with x, y, width and height.
+            predicted, the class (None if the field is empty, or if the network cannot tell); probability, its
+            probability; probabilities, for all classes (by name, if they have names); warning, or None. For several
+            digits: predicted is a string with ? where the network cannot tell; probability is the product;
+            probabilities is None; glyphs has these keys and x, y, width and height for each digit, from the left.
+            passed_over has x, y, width and height of ink that was not read.
         """
         answers = [self._answer(field.tobytes()) for field in sample.fields]
         return describe(sample, answers, self.classes, self.judge.unsure_below)
 
     def sureness(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How sure the network is of each of some fields, (n, rows, cols) or (n, rows, cols, channels); 0 if black."""
+        """The network's confidence in each of the fields, (n, rows, cols) or (n, rows, cols, channels); 0 if black."""
         return np.array([self._answer(field.tobytes()).max() if field.any() else 0 for field in fields], np.float32)
 
     def _ask(self, field: bytes) -> NDArray[np.float32]:
         """The probabilities of one field.
 
-        It goes to the network alone: in a batch the last digits would depend on how many others are beside it.
+        It is predicted alone: in a batch, the last digits would depend on the number of other fields.
         """
         image = np.frombuffer(field, np.float32).reshape(1, *self.field_shape)
         if self.field_shape != self._shape[1:]:
@@ -76,17 +76,17 @@ def load_predictor(model: Path, preprocessing: str | None) -> Predictor:
     """Load a model and its card to predict with.
 
     Args:
-        preprocessing: of the pictures to be predicted, see `picture_sample`; None of prepared images.
+        preprocessing: of the pictures to be predicted, see `picture_sample`; None for prepared images.
 
     Raises:
-        InputError: the model or its card cannot be read, or the model knows no digits as pictures are to be read.
+        InputError: the model or its card cannot be read, or "digit" does not suit the model's training images.
     """
     network = load_network(model)
     card = read_card(model, network.output_shape[1])
     if preprocessing == "digit" and not card.centred_glyphs:
         raise InputError(
-            "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was trained on "
-            "others than light glyphs in the centre of a dark field; must be plain"
+            "params.yaml: predict.preprocessing = digit: makes pictures like MNIST's, but the network was not trained "
+            "on light glyphs in the centre of a dark field; must be plain"
         )
     return Predictor(network, card)
 
@@ -97,10 +97,10 @@ def describe(
     classes: Sequence[int | str],
     unsure_below: float,
 ) -> dict[str, Any]:
-    """What there is to say of a sample: see `Predictor.predict`.
+    """The prediction for a sample: see `Predictor.predict`.
 
     Args:
-        answers: to each of its fields, the probabilities of the classes.
+        answers: for each of its fields, the probabilities of the classes.
     """
     least = [max(unsure_below, CUT_OUT if is_cut else 0) for is_cut in sample.are_cut or [False] * len(answers)]
     glyphs = [

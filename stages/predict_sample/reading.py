@@ -1,4 +1,4 @@
-"""Reading picture files: a small RGB picture in memory, whatever the file held."""
+"""Read picture files of any kind into small RGB pictures in memory."""
 
 import os
 from pathlib import Path
@@ -11,17 +11,17 @@ from PIL import Image
 from stages.picture_files.decoding import open_picture, picture_suffixes, strict_warnings, turn_upright
 from stages.running.process import InputError
 
-WORKING_SIDE = 800  # longest side the digit is looked for at: a pen of 1/400 of the picture is still 2 pixels wide
+WORKING_SIDE = 800  # longest side when digits are searched: a pen of 1/400 of the picture is still 2 pixels wide
 SMALLEST_SIDE = 8  # pixels of the longer side below which nobody could tell one digit from another
 STRIP_ROWS = 16  # of the reduced picture, converted at a time: converting a large one whole would double its memory
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to gray
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """The file that `path` names, or, of a folder, the files below it with the suffix of a picture, sorted by name.
+    """The file `path`, or, if it is a folder, the files below it with a picture's suffix, sorted by name.
 
     Raises:
-        InputError: the folder holds none, or one that may not be read.
+        InputError: the folder holds none, or a folder that may not be read.
     """
     known = picture_suffixes()
     try:
@@ -45,7 +45,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.float32], tuple[int, int], str 
 
     Returns:
         (h, w, 3) in [0, 1], upright, opaque, longest side at most 800; the file's own height and width; and a note, or
-        None, on what was not read of it.
+        None, on what was not read.
 
     Raises:
         InputError: it cannot be read.
@@ -85,7 +85,7 @@ def decode(path: Path) -> tuple[Image.Image, tuple[int, int], str | None]:
 
 
 def brightest(image: Image.Image) -> float | None:
-    """What counts as white in a mode of more than 8 bits: the files themselves do not say which range they use."""
+    """The value of white, guessed in a mode of more than 8 bits: the files do not say which range they use."""
     if image.mode[0] not in "IF":
         return None
     top = float(np.nan_to_num(np.asarray(image.getextrema(), np.float64), posinf=0)[1])

@@ -1,4 +1,4 @@
-"""A sample: what the network sees of a prepared test image or a picture file, and how it came about."""
+"""A sample: the network's input from a prepared test image or a picture file, and the steps to it."""
 
 import dataclasses
 from pathlib import Path
@@ -32,12 +32,12 @@ class Box(NamedTuple):
 class Sample:
     """An image on its way to the network.
 
-    fields: what the network sees, float32 (n, rows, cols) of digits that were found, else (n, rows, cols, channels), in
-        [0, 1]; n is 1, unless a picture shows several digits, from the left.
-    boxes: around each digit of a picture; are_cut: whether it was cut out of what is connected.
+    fields: the network's input, float32 in [0, 1]: (n, rows, cols) for digits that were found, else (n, rows, cols,
+        channels); n is 1, unless a picture shows several digits, from the left.
+    boxes: around each digit of a picture; are_cut: whether it was cut out of connected ink.
     passed_over: boxes around ink that was not read.
     steps: title to picture, uint8 (h, w, 3), of the steps before it.
-    index, label: of a prepared test image, its row and the number of its class.
+    index, label: row and class number of a prepared test image.
     warning: why the prediction may be worthless, in a few words. note: what else a person should know.
     """
 
@@ -87,13 +87,13 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
 
     Args:
         shape: rows, columns and channels of what the network takes: 1 (gray) or 3 (RGB).
-        preprocessing: "digit" finds the digits, marks their ink in red and blue, and what is passed over in orange,
-            and fits each in as MNIST's authors did: see `digit`; "plain" makes of the picture what ingest makes of one
-            in a class folder, resized.
+        preprocessing: "digit" finds the digits, marks their ink in red and blue, and unread ink in orange, and fits
+            each digit in like MNIST's authors: see `digit`; "plain" converts the picture like ingest, which reads class
+            folders, and resizes it.
         judge: see `read_digits`.
 
     Raises:
-        InputError: the picture cannot be read, or does not go with such a network.
+        InputError: the picture cannot be read, or does not fit the network.
     """
     rows, cols, channels = shape
     if channels not in (1, 3):
@@ -125,7 +125,7 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
 
 
 def _box(piece: Piece, size: tuple[int, int], reduced: tuple[int, ...]) -> Box:
-    """In a picture of this height and width, of which the piece was found in a reduced one."""
+    """The box in a picture of this height and width; the piece is from a reduced copy."""
     (top, bottom), (left, right) = (
         (side.start * whole // part, -(-side.stop * whole // part))
         for side, whole, part in zip(piece.box, size, reduced, strict=False)

@@ -1,1 +1,1 @@
-"""Stage 2: check a raw data set, and make of it what a network takes."""
+"""Stage 2: check a raw data set, and turn it into network input."""

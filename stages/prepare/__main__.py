@@ -1,4 +1,4 @@
-"""Stage 2, prepare: look at the raw arrays, bring images to [0, 1] and labels to one-hot."""
+"""Stage 2, prepare: check the raw arrays, scale images to [0, 1], one-hot the labels."""
 
 import argparse
 import sys
@@ -39,8 +39,8 @@ def main() -> None:
     images = {name: raw.images for name, raw in sets.items()}
     if prepare.image_data_format == "channels_first" and (columns := images["train"].shape[2]) <= MOST_CHANNELS:
         raise InputError(
-            f"params.yaml: prepare.image_data_format = channels_first: images of {columns} columns would be taken for "
-            "others with as many channels; must be channels_last"
+            f"params.yaml: prepare.image_data_format = channels_first: images of {columns} columns would look like "
+            f"images of {columns} channels; must be channels_last"
         )
     labels = {name: class_numbers(raw.labels, raw.y, classes) for name, raw in sets.items()}
 

@@ -1,4 +1,4 @@
-"""The contact sheet: samples of each class side by side, to see at once how the data came in, and labelled as what."""
+"""The contact sheet: samples of each class side by side, to see the data and their labels at once."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from stages.arrays.npy import evenly_spaced
 from stages.plotting import WIDTH, new_figure, save_figure, tile
 
 SAMPLES = 10  # of a class
-MOST_CLASSES = 30  # rows that are still one look
+MOST_CLASSES = 30  # rows that fit into one view
 MARGIN, NAMES, HEAD = 10, 104, 34  # the sheet's edge, the column of names, the title, in pixels
 TILE, GAP = 64, 4  # for a sample, and between two
 LINE, LINES = 12, 2  # characters of a name that fit into the column, and how many lines
-FRAME = 170  # gray around a sample, so that black and white ones both show where they end
+FRAME = 170  # gray frame, so that the edges of both black and white samples are visible
 
 
 def draw_contact_sheet(
@@ -24,8 +24,8 @@ def draw_contact_sheet(
 ) -> None:
     """Write a PNG with a row for each class: its name, how many images it has, and SAMPLES of them.
 
-    The samples are evenly spaced through the rows of the class; no other image is read. Beyond MOST_CLASSES classes,
-    the first are shown.
+    The samples are evenly spaced in the rows of the class; no other image is read. Of more than MOST_CLASSES
+    classes, the first are shown.
 
     Args:
         images: (n, rows, cols) or (n, rows, cols, channels); of 2 channels the first is shown, of 4 the first 3.
@@ -60,5 +60,5 @@ def draw_contact_sheet(
             left = place * (TILE + GAP) + (TILE + GAP - sample.shape[1]) // 2
             strips[top - 1 : top + sample.shape[0] + 1, left - 1 : left + sample.shape[1] + 1] = FRAME
             strips[top : top + sample.shape[0], left : left + sample.shape[1]] = sample
-    figure.figimage(strips, MARGIN + NAMES, 0, zorder=4)  # over what is too long of a name
+    figure.figimage(strips, MARGIN + NAMES, 0, zorder=4)  # over names that are too long
     save_figure(figure, path)

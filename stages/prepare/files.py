@@ -1,4 +1,4 @@
-"""The arrays on disk: the raw ones that ingest wrote are opened, the prepared ones written."""
+"""The arrays on disk: open the raw ones that ingest wrote, write the prepared ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stages.running.process import InputError
 
 @dataclass(frozen=True)
 class RawSet:
-    """Images (n, rows, cols) or (n, rows, cols, channels), labels (n, ...), and what to call each in a message."""
+    """Images (n, rows, cols) or (n, rows, cols, channels), labels (n, ...), and the name of each in messages."""
 
     images: NDArray[Any]
     labels: NDArray[Any]
@@ -25,7 +25,7 @@ class RawSet:
 
 
 def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
-    """Map the images and labels of both sets, which ingest wrote into a folder, into memory.
+    """Map the images and labels of both sets, from the folder of ingest, into memory.
 
     Args:
         image_data_format: of the files, "channels_last" (the channels' axis may be missing) or "channels_first".
@@ -34,7 +34,7 @@ def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
         The sets under "train" and "test".
 
     Raises:
-        InputError: images have the shape or type of none.
+        InputError: images have a wrong shape or dtype.
     """
     sets = {}
     for name in ("train", "test"):
@@ -50,7 +50,7 @@ def open_images(path: Path, image_data_format: str) -> NDArray[Any]:
         image_data_format: as in `open_sets`.
 
     Raises:
-        InputError: their shape or dtype is not that of images.
+        InputError: they have a wrong shape or dtype.
     """
     images = open_array(path)
     shape, first = images.shape, image_data_format == "channels_first"

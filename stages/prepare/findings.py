@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SETS = {"train": "training", "test": "test"}  # and what a person calls them
+SETS = {"train": "training", "test": "test"}  # and their names in messages
 KINDS = ("leaked", "contradictory", "repeated", "constant")  # the worst first
 COLUMNS = ("finding", "set", "row", "label", "other_set", "other_row", "other_label")
-MOST_LISTED = 10_000  # of a kind and set; but all that leaked: evaluate leaves these out
+MOST_LISTED = 10_000  # per kind and set; but all leaked rows: evaluate leaves these out
 
 Rows = NDArray[np.integer[Any]]
 Hashes = NDArray[np.uint64]
 
 
 def row_hashes(images: NDArray[Any]) -> Hashes:
-    """A 64-bit hash of each image's pixels, whatever type holds them: (n, ...), any numeric dtype, to (n,) uint64.
+    """A 64-bit hash of each image's pixels, independent of dtype: (n, ...), any numeric dtype, to (n,) uint64.
 
-    Whole numbers in 0..255 are hashed as uint8, all else as float32: what the network is given. Among ten million
-    images, the chance that any two different ones share a hash is below one in 300,000.
+    Whole numbers in 0..255 are hashed as uint8, all else as float32, the network's input. Among ten million images, the
+    chance that any two different ones share a hash is below one in 300,000.
     """
     pixels = images.reshape(len(images), -1)
     with np.errstate(invalid="ignore"):  # of a float beyond uint8, which is hashed as float32
@@ -33,13 +33,13 @@ def row_hashes(images: NDArray[Any]) -> Hashes:
 
 
 class Findings:
-    """What was found in a data set; iterated over, the rows.
+    """What was found in a data set; iteration yields the rows.
 
-    Rows of both sets are numbered through here, those of the test set after those of the training set.
+    Here, the rows of both sets are numbered together: the training set, then the test set.
 
     Args:
         hashes: `row_hashes` of the images of both sets.
-        is_constant: which images are of one colour all over, of both sets.
+        is_constant: which images of both sets have one colour only.
         labels: of "train" and "test", of shape (n,), each the number of a class.
         classes: the name of each class.
     """
@@ -79,9 +79,9 @@ class Findings:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield what was found, sorted by kind, set and row: dictionaries of COLUMNS, "" where there is nothing.
 
-        These are: "finding" (one of KINDS), "set", "row", "label" (the class's name), and of the first equal image
-        "other_set", "other_row" and "other_label" (a constant image has none). Of a kind and set the first MOST_LISTED
-        are listed, but all that leaked.
+        COLUMNS are "finding" (one of KINDS), "set", "row", "label" (the class's name), and for the first equal image
+        "other_set", "other_row" and "other_label" (a constant image has none). Per kind and set, the first
+        MOST_LISTED are listed; of "leaked", all.
         """
         for kind, name in itertools.product(KINDS, SETS):
             rows, others = self._found[kind, name]
@@ -96,6 +96,6 @@ class Findings:
 
 
 def _first_equal(hashes: Hashes) -> NDArray[np.int64]:
-    """For each row of `hashes`, (n,), the first row that holds the same."""
+    """For each row of `hashes`, (n,), the first row with the same hash."""
     _, first, places = np.unique(hashes, return_index=True, return_inverse=True)
     return first[places]

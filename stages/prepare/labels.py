@@ -1,4 +1,4 @@
-"""Labels of any common form - whole numbers, a column, one-hot, names - brought to class numbers from 0."""
+"""Convert labels of any common form - whole numbers, a column, one-hot, names - to class numbers from 0."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,16 +16,16 @@ MOST_CLASSES = 100_000
 def class_names(
     labels: Mapping[str, NDArray[Any]], classes: int | None, given: Sequence[str] | None
 ) -> list[int | str]:
-    """What the classes are called, in the order of their numbers: the labels' own names, or those given, or 0, 1, 2...
+    """The class names, in the order of the class numbers: the labels' own names, or the given ones, or 0, 1, 2...
 
     Args:
-        labels: the name of each set of labels, and the set: whole numbers (n,) or (n, 1) of any integer or float type,
-            one-hot (n, classes), or names (n,), which are sorted in natural order.
-        classes: prepare.classes, a number that must hold, or None.
+        labels: name to set of labels: whole numbers (n,) or (n, 1) of any integer or float type, one-hot (n, classes),
+            or names (n,), which are sorted in natural order.
+        classes: prepare.classes, the required number, or None.
         given: prepare.class_names, or None.
 
     Raises:
-        InputError: labels are of no such form, the sets' forms differ, or their number is not `classes`.
+        InputError: labels have no such form, the sets' forms differ, or there are not `classes` classes.
     """
     forms = {name: _form(values, name) for name, values in labels.items()}
     if len(set(forms.values())) > 1:
@@ -55,10 +55,10 @@ def class_names(
 
 
 def class_numbers(labels: NDArray[Any], name: str, classes: Sequence[int | str]) -> NDArray[Any]:
-    """The class of each row, 0..len(classes)-1, in the smallest unsigned type: millions are kept in memory.
+    """The class of each row, 0..len(classes)-1, in the smallest unsigned type: millions stay in memory.
 
     Raises:
-        InputError: a label is no such class.
+        InputError: a label is not a class.
     """
     form = _form(labels, name)
     numbers = np.empty(len(labels), np.min_scalar_type(len(classes) - 1))
@@ -95,7 +95,7 @@ def _form(labels: NDArray[Any], name: str) -> str:
 
 
 def _number_of_classes(labels: Mapping[str, NDArray[Any]]) -> int:
-    """One more than the largest label, of whole numbers.
+    """The largest label, a whole number, plus 1.
 
     Raises:
         InputError: most of the classes do not occur. One wrong label of 99,999 would make files of gigabytes.
@@ -139,7 +139,7 @@ def _as_text(rows: NDArray[Any], name: str) -> list[str]:
     flat = rows.reshape(-1)
     try:
         return (np.char.decode(flat, "utf-8") if flat.dtype.kind == "S" else flat).tolist()
-    except (UnicodeDecodeError, SystemError) as error:  # numpy's, of a code point that there is not
+    except (UnicodeDecodeError, SystemError) as error:  # numpy's, for an invalid code point
         raise InputError(f"{name}: labels that are not Unicode text: {reason(error)}") from error
 
 

@@ -1,4 +1,4 @@
-"""A look at the data: what is often wrong with a data set and no training tells, counted on its pixels and labels."""
+"""A look at the data: count common faults of a data set that training does not show, in pixels and labels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,24 +15,24 @@ from stages.prepare.warnings import class_warnings, image_warnings, imbalance
 
 ClassNumbers = NDArray[np.integer[Any]]
 
-PIXEL_BYTES, DIGEST_BYTES = 4, 100  # what a pixel and a hash take while an image is hashed
-MOST_COUNTED = 100  # classes beyond this are too many to count each in a file for people
+PIXEL_BYTES, DIGEST_BYTES = 4, 100  # memory per pixel and per hash, while hashing
+MOST_COUNTED = 100  # classes; more are too many to list each in a file for people
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen.
+    """The result.
 
     Attributes:
         metrics: numbers in nested dictionaries:
             - "leaked": test images that are in the training set too;
-            - "contradictory": images with another label than the first equal one, which is looked for in the training
-              set before the test set;
-            - for "train" and "test" each, "n": images; "repeated": those that equal an earlier one of their set;
-              "constant": those of one colour all over; "missing": classes without an image; "imbalance": how many times
-              as many images the largest class has as the smallest that has any; "label_changes": rows whose label is
-              not that of the row before; "classes": the images of each class by its name, unless there are more than
-              MOST_COUNTED classes.
+            - "contradictory": images with another label than the first equal one (first in the training set, then in
+              the test set);
+            - for "train" and "test" each, "n": images; "repeated": images that equal an earlier one of their set;
+              "constant": images of one colour only; "missing": classes without an image; "imbalance": images of the
+              largest class / images of the smallest class that has any; "label_changes": rows with another label than
+              the row before; "classes": the images of each class by its name, unless there are more than MOST_COUNTED
+              classes.
         findings: the rows behind the first four kinds of count, one by one.
         warnings: a line for each thing that a person should look into.
     """
@@ -85,6 +85,6 @@ def look_at(
 
 
 def are_constant(images: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which images, of shape (n, rows, cols) or (n, rows, cols, channels), are of one colour all over: (n,)."""
+    """Which images, of shape (n, rows, cols) or (n, rows, cols, channels), have one colour only: (n,)."""
     pixels = images.reshape(len(images), images.shape[1] * images.shape[2], -1)
     return (pixels == pixels[:, :1]).all(axis=(1, 2))

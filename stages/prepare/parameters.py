@@ -1,4 +1,4 @@
-"""The section `prepare` of params.yaml, where the values have their reasons."""
+"""The section `prepare` of params.yaml, which explains the values."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Name = Annotated[str, Meta(min_length=1, description="text, in quotes if it look
 
 
 class Prepare(Section):
-    """What raw images and labels are, and what is made of them."""
+    """The form of raw images and labels, and of prepared ones."""
 
     raw_image_data_format: Literal["channels_last", "channels_first"]
     image_data_format: Literal["channels_last", "channels_first"]

@@ -1,4 +1,4 @@
-"""Pixels of any scale: their largest value, the one that counts as white, and the way to [0, 1]."""
+"""Pixels of any scale: their largest value, the value of white, and scaling to [0, 1]."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from stages.arrays.npy import chunks
 from stages.running.process import InputError
 
-WHITES = (255, 65535)  # of 8 and 16 bits: where the largest pixel is above half of it, nobody needs to say so
+WHITES = (255, 65535)  # of 8 and 16 bits: taken if the largest pixel is above half of it
 
 
 def largest_pixel(images: NDArray[Any], name: str) -> float:
@@ -39,12 +39,12 @@ def white_level(largest: Mapping[str, float], scale: float | None) -> float:
     """The pixel value that becomes 1.
 
     Args:
-        largest: the name of each set of images, and its largest pixel.
-        scale: prepare.scale, or None if the pixels are to tell.
+        largest: the largest pixel of each set of images, by name.
+        scale: prepare.scale, or None to infer it from the pixels.
 
     Raises:
-        InputError: a pixel is above `scale`, or the pixels do not tell. Images of 0..1, of 0..16, of two values, or two
-            sets on different scales would train, and badly, on a wrong guess.
+        InputError: a pixel is above `scale`, or the scale is unclear. Images of 0..1, of 0..16, of two values, or two
+            sets on different scales would train badly after a wrong guess.
     """
     if scale is not None:
         for name, value in largest.items():

@@ -1,4 +1,4 @@
-"""The lines that say what in a data set a person should look into, and from where on it is worth a line."""
+"""Warnings about what a person should check in a data set, and their thresholds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from stages.prepare.findings import SETS
 
-MANY_REPEATED = 0.01  # of a set: fewer are common, and an image that counts twice moves accuracy less than chance does
-LARGE_IMBALANCE = 10  # a network may ignore such a class and lose hardly any accuracy
-EXPECTED = 10  # images of a class: a test set drawn at random that should have so many has none once in 22,000 times
+MANY_REPEATED = 0.01  # of a set: fewer are common, and counting them twice changes accuracy less than chance
+LARGE_IMBALANCE = 10  # a network may ignore the small class and lose hardly any accuracy
+EXPECTED = 10  # images of a class: a random test set that should have this many has none once in 22,000 times
 MOST_NAMED = 10  # classes in a line
 
 
@@ -18,7 +18,7 @@ def image_warnings(metrics: Mapping[str, Any], findings: Iterable[Mapping[str, A
     """What is wrong with single images, with an example of each kind.
 
     Args:
-        metrics, findings: as a `look.Look` has them.
+        metrics, findings: of a `look.Look`.
     """
     n = {name: metrics[name]["n"] for name in SETS}
     lines = []
@@ -43,7 +43,7 @@ def class_warnings(counts: Mapping[str, NDArray[np.integer[Any]]], classes: Sequ
         classes: their names.
     """
     train, test = counts["train"], counts["test"]
-    due = train * (int(test.sum()) / int(train.sum()))  # test images of each class, were they drawn as the training set
+    due = train * (int(test.sum()) / int(train.sum()))  # test images of each class, if drawn like the training set
     lines = []
     for name, missing in ("train", train == 0), ("test", (test == 0) & (due >= EXPECTED)):
         names = [str(classes[number]) for number in np.flatnonzero(missing).tolist()]
@@ -61,7 +61,7 @@ def class_warnings(counts: Mapping[str, NDArray[np.integer[Any]]], classes: Sequ
 
 
 def imbalance(counts: NDArray[np.integer[Any]]) -> float:
-    """How many times as many images the largest class has as the smallest that has any, of `counts` (classes,)."""
+    """Images of the largest class / images of the smallest class that has any, from `counts` (classes,)."""
     return float(counts.max() / counts[counts > 0].min())
 
 

@@ -1,1 +1,1 @@
-"""Stage 6: draw how training went, what is confused with what, how sure to be, and the worst mistakes."""
+"""Stage 6: draw learning curves, confusion matrix, recall, reliability, and the most confident errors."""

@@ -1,4 +1,4 @@
-"""The confusion matrix: how often each class is taken for which."""
+"""The confusion matrix: counts of actual and predicted classes."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ LONGEST_NAME = 16  # characters
 def draw_confusion(path: Path, graded: Graded) -> None:
     """Write a PNG of the matrix: a row for each actual class, a column for each predicted one, counts in the cells.
 
-    Beyond MOST_CLASSES classes, those that take part in most errors are shown.
+    Of more than MOST_CLASSES classes, those with most errors are shown.
     """
     errors, classes = graded.errors, graded.classes
     involved = Counter(name for row in errors for name in (row["actual"], row["predicted"]))
@@ -28,7 +28,7 @@ def draw_confusion(path: Path, graded: Graded) -> None:
     counts = Counter((row["actual"], row["predicted"]) for row in errors)
     counts.update({(row["class"], row["class"]): row["support"] - wrong[row["class"]] for row in classes})
     matrix = np.array([[counts[actual, predicted] for predicted in shown] for actual in shown])
-    mistakes = np.ma.masked_equal(matrix * ~np.eye(len(shown), dtype=bool), 0)  # right answers would drown them
+    mistakes = np.ma.masked_equal(matrix * ~np.eye(len(shown), dtype=bool), 0)  # right ones would hide them
 
     figure = new_figure(WIDTH, 700, layout="constrained")
     axes = figure.subplots()

@@ -13,14 +13,14 @@ from stages.report.graded import Graded
 from stages.tables import Row
 
 COLUMNS, ROWS = 6, 4
-TILE, CELL, TEXT, HEAD = 96, 172, 64, 36  # an image, its cell's height, of which text, and the title's, in pixels
+TILE, CELL, TEXT, HEAD = 96, 172, 64, 36  # in pixels: image, height of a cell, its text, and the title
 COLORS = 256  # of images, which may be colour photographs
 LONGEST_NAME = 15  # characters
 MOST = COLUMNS * ROWS  # images
 
 
 def most_confident(errors: Sequence[Row]) -> list[Row]:
-    """The errors, with "index" and "probability", that a gallery has room for, the most confident first."""
+    """The most confident errors, sorted, as many as fit; they need "index" and "probability"."""
     return sorted(errors, key=lambda row: (-row["probability"], row["index"]))[:MOST]
 
 
@@ -33,7 +33,7 @@ def draw_errors(path: Path, graded: Graded) -> None:
 
 
 def draw_gallery(path: Path, title: str, errors: Sequence[Row], images: NDArray[np.float32]) -> None:
-    """Write a PNG of wrong answers: each image with its class, the network's answer, and the probability it gave it.
+    """Write a PNG of wrong answers: each image with its class, the predicted class, and the probability.
 
     Args:
         errors: rows of ERRORS, at most MOST.

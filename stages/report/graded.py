@@ -1,4 +1,4 @@
-"""What the figures are drawn from: all that train and evaluate have written of one model, and the test images."""
+"""The data of the figures: all that train and evaluate have written about one model, and the test images."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ class Graded(NamedTuple):
 
 
 def read_graded(metrics: Path, data: Path) -> Graded:
-    """Read it from the folder of metrics, and the test images from theirs.
+    """Read the tables and `metrics`, and the test images from `data`.
 
     Raises:
         FileNotFoundError, InputError: a file is missing, or is not what its stage writes.

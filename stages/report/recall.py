@@ -1,4 +1,4 @@
-"""Recall by class: of which class the network misses most."""
+"""Recall by class: which class the network misses most."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LONGEST_NAME = 24  # characters
 
 
 def draw_recall(path: Path, graded: Graded) -> None:
-    """Write a PNG with each class's recall and its 95 % interval; beyond MOST_CLASSES, of those with the lowest.
+    """Write a PNG with each class's recall and its 95 % interval; of more than MOST_CLASSES, the lowest.
 
     Classes without images are left out.
     """

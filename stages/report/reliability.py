@@ -7,7 +7,7 @@ from stages.report.graded import Graded
 
 
 def draw_reliability(path: Path, graded: Graded) -> None:
-    """Write a PNG: accuracy over the mean probability of the answer with its 95 % interval, and how many images."""
+    """Write a PNG: accuracy, with its 95 % interval, over mean confidence, and the number of images."""
     bins = graded.calibration
     figure = new_figure(WIDTH, 620, layout="constrained")
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

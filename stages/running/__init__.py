@@ -1,1 +1,1 @@
-"""How every stage runs: its environment, its parameters, the end of its process, and outputs that appear whole."""
+"""How every stage runs: its environment, its parameters, the end of its process, and complete outputs."""

@@ -5,13 +5,13 @@ import os
 import platform
 import sys
 
-# Whole families, since each release adds variables: KERAS_MAX_EPOCHS=1 once turned three epochs into one in silence.
+# Whole families, since each release adds variables: KERAS_MAX_EPOCHS=1 once silently turned three epochs into one.
 CLEARED_PREFIXES = (
     *("TF_", "XLA_", "ONEDNN_", "DNNL_", "KERAS_", "NPY_", "OPENBLAS_", "OMP_", "MKL_"),  # what is computed
     *("HDF5_", "H5PY_", "MPL", "FREETYPE_"),  # how it is written and drawn
 )
 
-# TF_CONFIG, where to compute and not what, is for train and for `ignore_cluster`; the rest are Terraform's usual ones.
+# TF_CONFIG (where to compute, not what) is for train and `ignore_cluster`; the rest are Terraform's usual ones.
 KEPT_PREFIXES = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_DATA_DIR", "TF_IN_", "TF_INPUT", "TF_LOG")
 
 PINNED = {
@@ -37,7 +37,7 @@ CPUID_INDEX_7, EBX_ACTIVE, AVX2 = 1, 5, 1 << 5  # glibc's sys/platform/x86.h
 
 
 def has_avx2() -> bool:
-    """Whether this is an x86-64 CPU with AVX2, as CPUID answers: under an emulator /proc/cpuinfo is of another CPU.
+    """Whether this is an x86-64 CPU with AVX2, by CPUID: under an emulator, /proc/cpuinfo shows another CPU.
 
     numpy knows, too, but must not be imported before `pin`.
     """
@@ -52,10 +52,10 @@ def has_avx2() -> bool:
 
 
 def pin() -> None:
-    """Clear the user's settings that could change a result, naming them on stderr, and set ours.
+    """Clear the user's settings that could change a result, name them on stderr, and set ours.
 
-    What the CPU lacks is not pinned: OpenBLAS would run into an illegal instruction. It must run before numpy,
-    TensorFlow or matplotlib is imported: they read these variables as they load.
+    Instructions that the CPU lacks are not pinned: OpenBLAS would crash. Call this before numpy, TensorFlow or
+    matplotlib is imported: they read these variables at import.
     """
     pinned = PINNED | (PINNED_WITH_AVX2 if has_avx2() else {})
     theirs = [name for name in os.environ if name.startswith(CLEARED_PREFIXES) and not name.startswith(KEPT_PREFIXES)]
@@ -68,6 +68,6 @@ def pin() -> None:
 
 
 def ignore_cluster() -> None:
-    """Clear TF_CONFIG, which names the machines of a cluster, with a line, unless train has taken it before."""
+    """Clear TF_CONFIG, which names a cluster's machines, and print a line, unless train has taken it before."""
     if os.environ.pop("TF_CONFIG", None):
         print("environment: ignoring TF_CONFIG (only train shares out its work)", file=sys.stderr)

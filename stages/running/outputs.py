@@ -13,7 +13,7 @@ from typing import Any
 
 from stages.running.process import InputError
 
-PARTIAL = ".partial-"  # how the names of files begin that are not yet whole
+PARTIAL = ".partial-"  # prefix of the names of incomplete files
 DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 
 
@@ -21,10 +21,10 @@ DECIMALS = 6  # of figures in JSON and CSV: float32 has no more
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, with the same suffix; it becomes `path` when the block succeeds.
 
-    Errors of the operating system, on the way, name `path` instead.
+    Errors of the operating system name `path` instead of the temporary path.
 
     Raises:
-        IsADirectoryError: `path` is a folder, which is said before the block works.
+        IsADirectoryError: `path` is a folder; raised before the block works.
         InputError: it is a device or a pipe, or another process is writing it.
     """
     if path.is_dir():
@@ -41,14 +41,14 @@ def replacing(path: Path) -> Iterator[Path]:
             except BlockingIOError as error:
                 raise InputError(f"{path}: another process is writing it; must end first") from error
             except OSError:
-                pass  # some network file systems have no locks: then nobody is seen
+                pass  # some network file systems have no locks: no check then
             try:
                 yield partial
                 partial.replace(path)
             except BaseException:
                 partial.unlink(missing_ok=True)
                 if is_new:
-                    with suppress(OSError):  # another output is there
+                    with suppress(OSError):  # it has other files
                         path.parent.rmdir()
                 raise
     except OSError as error:
@@ -59,14 +59,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_all(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a temporary path for each of `paths`; they become these, one after the other, when the block succeeds."""
+    """Yield a temporary path for each of `paths`; each replaces its path, in order, when the block succeeds."""
     with ExitStack() as stack:
         yield [stack.enter_context(replacing(path)) for path in paths]
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Have errors of the operating system in the block name `path`: those of a full disk name no file."""
+    """Add `path` to the block's operating system errors that name no file, such as a full disk's."""
     try:
         yield
     except OSError as error:
@@ -75,11 +75,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_writable(*paths: Path) -> None:
-    """Refuse a place where nothing can be written before work goes into what belongs there.
+    """Check that output files can be written, before work goes into them.
 
     Raises:
-        InputError: one of `paths` is a folder, or its own folder, or the nearest above it that there is, cannot be
-            written, or two of `paths` are the same.
+        InputError: one of `paths` is a folder, or its nearest existing parent folder cannot be written, or two of
+            `paths` are the same.
     """
     for path in paths:
         if paths.count(path) > 1:
@@ -88,7 +88,7 @@ def check_writable(*paths: Path) -> None:
             raise InputError(f"{path}: is a folder; must be a file to write")
         folder = next(folder for folder in path.parents if folder.exists())
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise InputError(f"{folder.absolute()}: cannot be written; must be, for {path}")
+            raise InputError(f"{folder.absolute()}: is not writable; must be for {path}")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -109,6 +109,6 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 def md5(path: Path) -> str:
-    """Of a file, as DVC takes it."""
+    """A file's MD5, as in DVC."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()

@@ -1,4 +1,4 @@
-"""Reading params.yaml, whose sections are typed classes beside the code that they are for."""
+"""Read params.yaml; its sections are typed classes beside the code that uses them."""
 
 import re
 import subprocess
@@ -25,13 +25,13 @@ FileName = Annotated[
 
 
 class Section(msgspec.Struct, forbid_unknown_fields=True):
-    """A section of params.yaml: a field a key, with its type, and its range where the type does not say it."""
+    """A section of params.yaml: a field for each key, with its type, and its range if the type needs one."""
 
 
 def read_params(check_files: bool = False) -> dict[str, Any]:
-    """Read params.yaml, having had it checked whole, with the files that it names on demand.
+    """Check the whole params.yaml, on demand also the files that it names, and read it.
 
-    The check is a process of its own: it knows the sections of every stage, and this stage must not depend on others.
+    The check is another process: it knows the sections of every stage, and this stage must not depend on others.
 
     Returns:
         The sections as they are in the file, for `msgspec.convert`.
@@ -50,7 +50,7 @@ def load(path: Path) -> dict[Any, Any]:
     """Read a YAML mapping.
 
     Raises:
-        InputError: the file is missing, is not YAML, or holds something else than a mapping.
+        InputError: the file is missing, is not YAML, or is not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -63,14 +63,14 @@ def parse(text: str, name: str) -> dict[Any, Any]:
     """Parse a YAML mapping.
 
     Args:
-        name: what to call the text where it is wrong.
+        name: the name of the text in errors.
 
     Raises:
-        InputError: it is not YAML, or holds something else than a mapping.
+        InputError: it is not YAML, or is not a mapping.
     """
     try:
         content = yaml.load(text, Loader)
-    except Exception as error:  # beside its own errors it raises whatever a constructor such as !!int stumbles over
+    except Exception as error:  # constructors such as !!int raise other errors than YAML's
         raise InputError(f"{name}: cannot be read: {reason(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{name}: must be a mapping of sections such as `train:`, is {content!r}")
@@ -86,14 +86,14 @@ class Loader(yaml.SafeLoader):  # type: ignore[misc]
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As its parent, but for the keys."""
+        """Refuse duplicate keys."""
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if again := [key for key in keys if keys.count(key) > 1]:
             raise yaml.constructor.ConstructorError(problem=f"the key {again[0]} stands twice")
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """A decimal number also where it begins with 0."""
+        """Read numbers with a leading 0 as decimal."""
         text = node.value.replace("_", "").lower()
         return int(text, {"0b": 2, "0o": 8, "0x": 16}.get(text.lstrip("+-")[:2], 10))
 

@@ -20,12 +20,12 @@ IN_THE_WAY = (  # of a file that the error names
 
 
 def printable(name: str | Path) -> str:
-    """A name for one line of a message: what is not printable, a line break for one, is escaped."""
+    """A name for one line of a message: unprintable characters, such as line breaks, are escaped."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(name))
 
 
 class InputError(Exception):
-    """Input that a person can mend: the lines each name the file or key, the value, and what is allowed."""
+    """Wrong input that a user can fix: each line names the file or key, the value, and what is allowed."""
 
     def __init__(self, *lines: str) -> None:
         """Take the lines, which may hold any name: they are made printable."""
@@ -37,12 +37,12 @@ class InputError(Exception):
 
 
 def reason(error: BaseException) -> str:
-    """What another's error says, as a part of one line of ours."""
+    """The text of an exception, for use inside one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main` and turn the ends that a person can mend into one line on stderr and a non-zero exit.
+    """Run a stage's `main`; turn errors that a user can fix into one line on stderr and a non-zero exit.
 
     Bugs keep their traceback.
     """
@@ -54,14 +54,14 @@ def run(main: Callable[[], None]) -> None:
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     _end_with_dvc()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the frame of Keras' summary
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the box of Keras' summary
     try:
         with _interruptible(name):
             main()
     except InputError as error:
         sys.exit("\n".join(f"{name}: {line}" for line in error.args))
     except BrokenPipeError:
-        os._exit(1)  # whoever read our output has gone: `... | head`
+        os._exit(1)  # the reader of our output has ended: `... | head`
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "stages":
             raise
@@ -84,7 +84,7 @@ def run(main: Callable[[], None]) -> None:
 
 @contextmanager
 def _interruptible(name: str) -> Iterator[None]:
-    """End the process once the block has ended by Ctrl-C, whichever error TensorFlow's C++ side has made of it."""
+    """End the process after Ctrl-C in the block, whichever error TensorFlow's C++ code has turned it into."""
     interrupts = []
 
     def interrupt(*_: object) -> None:
@@ -105,9 +105,9 @@ def _interruptible(name: str) -> Iterator[None]:
 
 
 def _end_with_dvc() -> None:
-    """Have the kernel end this process when the DVC that started it is killed, lest a later run find a second writer.
+    """Have the kernel end this process when its DVC is killed, so that a later run finds no second writer.
 
-    A stage run by hand has no DVC_STAGE and lives on under `nohup`. Linux only; elsewhere there is no such signal.
+    A stage run by hand has no DVC_STAGE and goes on under `nohup`. Linux only; elsewhere there is no such signal.
     """
     if "DVC_STAGE" not in os.environ or not sys.platform.startswith("linux"):
         return

@@ -1,6 +1,6 @@
 """Stage 3, train: fit the CNN to the prepared training set.
 
-With TF_CONFIG, several processes share the work, to the same bytes; the first of them writes.
+With TF_CONFIG, several processes share the work, with the same bytes; the first of them writes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main() -> None:
     """Run the stage as its command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Fit the CNN to the prepared training set.")
     parser.add_argument("data", type=Path, help="folder with the prepared training set")
-    parser.add_argument("models", type=Path, help="folder to write cnn.h5 to, and when its answers are unsure")
+    parser.add_argument("models", type=Path, help="folder to write cnn.h5 and confidence.json to")
     parser.add_argument("metrics", type=Path, help="folder to write train.json to, and history.csv after each epoch")
     parser.add_argument("--resume", type=Path, default=Path(".resume"), help="folder for the state of unfinished runs")
     parser.add_argument("--patience", type=float, default=600, help="seconds to wait for the others of TF_CONFIG")
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def outputs(args: argparse.Namespace) -> tuple[Path, Path, Path, Path]:
-    """The model, what is known of its confidence, its metrics, and the history of its epochs."""
+    """The paths of the model, its confidence, its metrics, and the history of its epochs."""
     return args.models / MODEL, args.models / CONFIDENCE, args.metrics / "train.json", args.metrics / "history.csv"
 
 
@@ -59,7 +59,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     """Train as `train` and `model` say, and write what `args` name; in a cluster, only its first process writes.
 
     Args:
-        params: all that the result depends on, for the key of the backup.
+        params: all parameters of the result, for the key of the backup.
     """
     import keras
 
@@ -107,7 +107,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
             write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
     cluster.finish()
     if backup:
-        backup.remove()  # last: should another process have gone just now, only the writing is to be done again
+        backup.remove()  # last: if another process is lost just now, only the writing must be repeated
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Training images turned, sheared, zoomed and shifted at random: the network then knows more hands than wrote them.
+"""Rotate, shear, zoom and shift training images at random: the network then knows more handwritings.
 
-The amounts are a section of params.yaml, which is checked without waiting for numpy and TensorFlow.
+The amounts are a section of params.yaml; its check must not wait for numpy and TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ AMOUNTS = 6  # of a change
 
 
 class Augmentation(Section):
-    """How far training images are changed at most, to either side; each amount is drawn evenly up to it.
+    """The largest change of training images, to either side; each amount is drawn uniformly up to it.
 
     rotation: degrees.
-    shear: of the columns, by row: 0.25 slants as far as a steep handwriting does.
-    zoom: share by which rows and columns grow or shrink, each on its own.
+    shear: columns per row; 0.25 slants as much as a steep handwriting.
+    zoom: share by which rows and columns grow or shrink, independently.
     shift: pixels, along rows and along columns.
     """
 
@@ -34,18 +34,17 @@ class Augmentation(Section):
     shift: Annotated[float, Meta(ge=0, le=4096)]
 
 
-# As far as people's hands differ from each other, and pictures of one digit do.
+# As much as handwritings differ, and as pictures of one digit differ.
 OTHER_HANDS = Augmentation(rotation=12, shear=0.25, zoom=0.12, shift=1.5)
 
 
 def augment(images: NDArray[np.float32], amounts: NDArray[np.float64], most: Augmentation) -> NDArray[np.float32]:
     """Change images, float32 (n, rows, cols, channels) or channels first, about their centre.
 
-    They are turned counterclockwise, then sheared, zoomed and shifted; what comes in from outside is 0, their
-    background.
+    They are turned counterclockwise, then sheared, zoomed and shifted; pixels from outside are 0, the background.
 
     Args:
-        amounts: of each image's change the shares, from -1 to 1, of the most that is allowed, (n, AMOUNTS).
+        amounts: for each image, the shares of the largest changes, from -1 to 1, (n, AMOUNTS).
     """
     if not any(msgspec.structs.astuple(most)):
         return images
@@ -60,7 +59,7 @@ def augment(images: NDArray[np.float32], amounts: NDArray[np.float64], most: Aug
     first = is_channels_first(images.shape[1:])
     pixels = np.moveaxis(images, 1, -1) if first else images
     rows, cols = pixels.shape[1:3]
-    # The maps are from places in the changed images to places in the given ones.
+    # These maps take places in the changed images to places in the given ones.
     cos, sin = np.cos(turn), np.sin(turn)
     a, b = cos / (1 + across), (shear * cos - sin) / (1 + down)
     c, d = sin / (1 + across), (shear * sin + cos) / (1 + down)

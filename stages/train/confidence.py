@@ -1,4 +1,4 @@
-"""How sure a network is when it is right, and of what is of no class: what its answers to pictures are measured by."""
+"""The network's confidence when it is right, and on glyphs of no class: the thresholds for predicting pictures."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from stages.train.outliers import DRAWS, add_outliers
 SEED = 0  # the same rows and changes for every model
 
 MOST_ROWS = 3000  # enough for the quantile
-FALSE_ALARMS = 0.02  # share of right answers: to warn of more wrong ones costs more right ones a warning
+FALSE_ALARMS = 0.02  # share of right answers that get a warning; a larger one finds more wrong answers
 
 
 def measure_confidence(
@@ -23,11 +23,11 @@ def measure_confidence(
     rows: NDArray[np.int64],
     are_glyphs: bool,
 ) -> dict[str, float | None]:
-    """How sure the network is of what it knows, and of what it cannot know.
+    """Measure the network's confidence on what it knows, and on glyphs of no class.
 
-    It is asked about `rows` of the images (of many, about some drawn at random), which it was not trained on: turned,
-    sheared, zoomed and shifted as other hands would have written them, since as they are they make every network look
-    sure of itself; and made into glyphs of no class.
+    It predicts `rows` of the images (at most MOST_ROWS, drawn at random), which it was not trained on. They are turned,
+    sheared, zoomed and shifted, like other handwritings: on unchanged images, every network looks sure. Glyphs of no
+    class are made from them, too.
 
     Args:
         images: float32 (n, rows, cols, channels) or channels first.
@@ -35,9 +35,9 @@ def measure_confidence(
         are_glyphs: whether they are light glyphs in the centre of a dark field.
 
     Returns:
-        unsure_below, in [0, 1]: so sure it is of all but 2 % of its right answers, and to be less sure is worth a
-        warning; 1 if no answer is right. false_positive_rate, in [0, 1]: the share of glyphs of no class of which it is
-        surer than so; None where images are no glyphs.
+        unsure_below, in [0, 1]: 98 % of the right answers have at least this confidence, and less is worth a warning;
+        1 if no answer is right. false_positive_rate, in [0, 1]: the share of glyphs of no class with at least this
+        confidence; None where images are no glyphs.
     """
     forward = forward_function(network)
     rng = np.random.default_rng(SEED)

@@ -1,4 +1,4 @@
-"""Training to the same bytes on any number of cores and of processes, also when it was killed and goes on."""
+"""Training with the same bytes on any number of cores and processes, also if it was killed and resumed."""
 
 import math
 import sys
@@ -26,10 +26,10 @@ History = list[dict[str, float]]
 
 
 class Training:
-    """A network on its way through the epochs.
+    """The training of a network.
 
-    Each epoch takes every row that is not for validation once, the last short batch included, in an order that follows
-    from the seed and the epoch alone; the optimizer and the loss are those beside the network's architecture.
+    Each epoch takes every row that is not for validation once, including the last short batch. Their order depends only
+    on the seed and the epoch. The optimizer and the loss are from `stages.network.architecture`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Training:
 
         Raises:
             InputError: the split leaves no row to train or to validate on, augmentation shifts images out of sight, or
-                the network has a layer that does not train in shards, or not in those of several processes.
+                a layer of the network cannot train in shards, or not in shards of several processes.
         """
         sides = images.shape[2:4] if is_channels_first(images.shape[1:]) else images.shape[1:3]
         if train.augmentation.shift >= min(sides):
@@ -62,19 +62,19 @@ class Training:
         self.training_rows, self.validation_rows = split_rows(labels, train.validation_split, train.validation_rows)
         self.optimizer = build_optimizer(train.learning_rate)
         self.optimizer.build(network.trainable_variables)
-        self.variables = [*network.weights, *self.optimizer.variables]  # all that an epoch hands on to the next
+        self.variables = [*network.weights, *self.optimizer.variables]  # the state that an epoch leaves to the next
         self._step = ShardedStep(network, self.optimizer, train.seed, train.shards, cluster)
         self._forward = forward_function(network)
 
     def run(self, backup: Backup | None) -> Iterator[History]:
-        """Train for `train.epochs` epochs, going on from `backup` if a run with the same inputs was cut short.
+        """Train for `train.epochs` epochs; resume from `backup` if a run with the same inputs was interrupted.
 
         Args:
-            backup: kept by the first process of the cluster, for all; the others have None.
+            backup: of the first process of the cluster, which keeps it for all; None in other processes.
 
         Yields:
-            After each epoch, and where an earlier run has left off, the history so far: for each epoch its number, from
-            1, and what `run_epoch` returns; with early stopping also kept, 1 for the best so far, else 0.
+            The history so far, after each epoch and after resuming: for each epoch its number, from 1, and what
+            `run_epoch` returns; with early stopping also kept: 1 for the best so far, else 0.
         """
         epochs = self.train.epochs
         history: History = []
@@ -90,7 +90,7 @@ class Training:
             epoch = len(history) + 1
             self._say(f"Epoch {epoch}/{epochs}")
             history.append({"epoch": epoch, **self.run_epoch(epoch)})
-            if self.cluster.size > 1:  # or processes that differ would end after different epochs
+            if self.cluster.size > 1:  # else processes that differ would end after different epochs
                 self.cluster.agree(self._digests(history[-1]))
             if self.train.early_stopping is not None:
                 for row in history:
@@ -108,11 +108,11 @@ class Training:
         """Train for one epoch, counted from 1, then validate.
 
         Returns:
-            accuracy and loss, means over the epoch's batches as they were trained on, but for their outliers;
-            val_accuracy and val_loss.
+            accuracy and loss, means over the epoch's batches during training, without outliers; val_accuracy and
+            val_loss.
 
         Raises:
-            InputError: the loss is not finite any more.
+            InputError: the loss is not finite.
         """
         steps = -(-len(self.training_rows) // self.train.batch_size)
         figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
@@ -136,7 +136,7 @@ class Training:
         return row
 
     def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], int]]:
-        """This process's rows of each batch, images and labels, and how many the batch has."""
+        """For each batch, images and labels of this process's rows, and the batch's size."""
         batches = epoch_batches(len(self.training_rows), self.train.batch_size, self.train.seed, epoch)
         for batch, places in enumerate(batches):
             shards = self._step.local_shards(len(places))
@@ -151,11 +151,11 @@ class Training:
             yield augment(images, amounts[local_rows], self.train.augmentation), labels, len(places)
 
     def _random(self, epoch: int, batch: int, use: int) -> np.random.Generator:
-        """To draw from for the whole batch, whichever rows are this process's."""
+        """The generator for a whole batch; it is the same in all processes."""
         return np.random.default_rng([self.train.seed, epoch, batch, use])
 
     def _validate(self) -> NDArray[np.float32]:
-        """The probabilities of the validation rows, whose batches are shared out as the shards of training are."""
+        """The probabilities of the validation rows; the processes share their batches like training shards."""
         n, classes = len(self.validation_rows), self.labels.shape[1]
         batches = -(-n // BATCH_SIZE)
         local_batches = self.cluster.share(batches)
@@ -167,7 +167,7 @@ class Training:
         return np.asarray(parts).reshape(-1, classes)[:n]
 
     def kept(self, history: History) -> dict[str, float]:
-        """The epoch whose weights the network ends with: the last, or with early stopping the first of lowest val_loss.
+        """The epoch whose weights the network ends with: the last; with early stopping, the first with lowest val_loss.
 
         Args:
             history: of at least one epoch.
@@ -175,13 +175,13 @@ class Training:
         return history[-1] if self.train.early_stopping is None else min(history, key=lambda row: row["val_loss"])
 
     def _is_over(self, history: History) -> bool:
-        """Whether the last epochs, as many as early stopping bears with, have brought no lower val_loss."""
+        """Whether the last `train.early_stopping` epochs have not lowered val_loss."""
         if self.train.early_stopping is None or not history:
             return False
         return len(history) - self.kept(history)["epoch"] >= self.train.early_stopping
 
     def _digests(self, figures: dict[str, float]) -> dict[str, str]:
-        """SHA-256 of all that training goes on from."""
+        """SHA-256 of the state of training."""
         weights = b"".join(variable.numpy().tobytes() for variable in self.variables)
         return {"figures": sha256(repr(figures).encode()).hexdigest(), "weights": sha256(weights).hexdigest()}
 

@@ -1,7 +1,7 @@
-"""Glyphs of no class, made of a batch's own: a network that has seen them is not sure of whatever it is shown.
+"""Glyphs of no class, made from a batch's own: a network that has seen them is not sure of everything.
 
-Outlier exposure (Hendrycks, Mazeika, Dietterich: Deep anomaly detection with outlier exposure, ICLR 2019). As in
-reading by cuts (see `stages.predict_sample`), what is shown most often and is no digit are parts of digits and several.
+Outlier exposure (Hendrycks, Mazeika, Dietterich: Deep anomaly detection with outlier exposure, ICLR 2019). Most
+non-digits in reading by cuts (see `stages.predict_sample`) are parts of digits and several digits, as here.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from stages.arrays.prepared import channels_last
 from stages.glyphs import Gray, fit_into_field, span
 
 DRAWS = 32  # random numbers for each row
-INK = 0.25  # a pixel of a glyph
-ALIKE = 0.75  # cosine of the angle to one of the shard's glyphs, from which an outlier may be of its class
+INK = 0.25  # of a glyph's pixel, at least
+ALIKE = 0.75  # cosine similarity to a glyph of the shard, from which an outlier may be of its class
 OVERSAMPLING = 4  # of drawn strokes
 TINY = 1e-9
 
@@ -27,17 +27,17 @@ def add_outliers(
     draws: NDArray[np.float64],
     share: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Put outliers, with the same probability for every class, in the place of some rows.
+    """Replace some rows by outliers, labelled with the same probability for every class.
 
     Args:
         images: float32 (n, rows, cols, 1) or (n, 1, rows, cols) in [0, 1], centred glyphs.
         labels: one-hot (n, classes).
-        shards: of these rows; an outlier is made of rows of one, since their neighbours may be another process's.
-        draws: in [0, 1), (n, DRAWS), from which all that is random follows.
-        share: of the rows that an outlier is made for; one that looks like what it was made of is left out.
+        shards: of these rows; an outlier is made from rows of one shard, since others may be another process's.
+        draws: all random numbers, in [0, 1), (n, DRAWS).
+        share: of the rows that an outlier is made for; one that looks like a glyph of its shard is dropped.
 
     Returns:
-        Images and labels with them.
+        The changed images and labels.
     """
     glyphs = channels_last(images)[..., 0]
     mixed, of_none = images.copy(), labels.copy()
@@ -52,14 +52,14 @@ def add_outliers(
 
 
 def similarity(glyph: Gray, others: Gray) -> float:
-    """To the nearest of others (n, rows, cols): the cosine of the angle to it as a vector; 1 if the glyph is black."""
+    """The largest cosine similarity of a glyph to one of `others`, (n, rows, cols); 1 if the glyph is black."""
     products = (others * glyph).sum(axis=(1, 2), dtype=np.float64)
     norms = (others * others).sum(axis=(1, 2), dtype=np.float64) * (glyph * glyph).sum(dtype=np.float64)
     return float((products / np.sqrt(np.maximum(norms, TINY))).max()) if glyph.any() else 1.0
 
 
 def centred(image: Gray, shape: tuple[int, int]) -> Gray:
-    """What is on an image of any size, in its box of a field (rows, cols)."""
+    """Fit the ink of an image of any size into a field (rows, cols)."""
     ink = image >= INK
     return fit_into_field(image[span(ink)], *shape) if ink.any() else np.zeros(shape, np.float32)
 
@@ -82,7 +82,7 @@ def turned(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
 
 
 def mirrored(glyph: Gray, other: Gray, amounts: NDArray[np.float64]) -> Gray:
-    """Left and right exchanged, or above and below."""
+    """A flip, left to right or upside down."""
     return centred(np.flip(glyph, int(amounts[0] < 0.5)), glyph.shape)
 
 

@@ -1,4 +1,4 @@
-"""The section `train` of params.yaml, where the numbers have their reasons."""
+"""The section `train` of params.yaml, which explains the values."""
 
 from typing import Annotated, Literal
 
@@ -11,8 +11,7 @@ from stages.train.augmentation import Augmentation
 class Train(Section):
     """How the network is fitted.
 
-    outliers: the share of each batch, at most, that glyphs of no class take the place of; each is made of two rows of a
-        shard.
+    outliers: the largest share of each batch that glyphs of no class replace; each is made from two rows of a shard.
     """
 
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -28,7 +27,7 @@ class Train(Section):
     outliers: Annotated[float, Meta(ge=0, le=0.5)]
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
+        """Refuse contradictory values."""
         if self.shards > self.batch_size:
             raise ValueError(f"train.shards = {self.shards}: must be at most train.batch_size = {self.batch_size}")
         if self.outliers and 2 * self.shards > self.batch_size:

@@ -17,7 +17,7 @@ from stages.running.process import reason
 
 
 class Backup:
-    """One file in `folder`, named by a key of everything that the result depends on: another key, another training."""
+    """One file per training in `folder`, named by a key of everything that the result depends on."""
 
     def __init__(self, folder: Path, key: str) -> None:
         """Name the file."""
@@ -31,7 +31,7 @@ class Backup:
             content = self.path.read_bytes()
             unpack(content)
             return content
-        except Exception as error:  # np.load has no error of its own
+        except Exception as error:  # np.load may raise anything
             print(f"warning: {self.path}: unreadable, starting afresh: {reason(error)}", file=sys.stderr)
             return b""
 
@@ -42,14 +42,14 @@ class Backup:
             np.savez(partial, history=json.dumps(history), allow_pickle=False, **arrays)
 
     def remove(self) -> None:
-        """Delete this backup; others in the folder are of trainings that go on, or may."""
+        """Delete this backup; others in the folder belong to trainings that may go on."""
         self.path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it is not there, or holds something else
             self.folder.rmdir()
 
 
 def unpack(content: bytes) -> tuple[list[dict[str, float]], list[NDArray[Any]]]:
-    """The history and the variables' values that `Backup.save` got."""
+    """The history and the variables' values from `Backup.save`."""
     with np.load(io.BytesIO(content), allow_pickle=False) as saved:
         history = json.loads(saved["history"].item())
         return history, [saved[f"variable_{number}"] for number in range(len(saved.files) - 1)]

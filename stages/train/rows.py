@@ -1,4 +1,4 @@
-"""Which rows an epoch takes, in which order, and which ones validate."""
+"""The training rows, their order in an epoch, and the validation rows."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +11,13 @@ from stages.running.process import InputError
 
 Item = TypeVar("Item")
 
-FEW = 50  # validation rows: of fewer, the 2 % that `confidence` goes by are not one answer
+FEW = 50  # validation rows; of fewer, the 2 % that `confidence` uses are less than one answer
 
 
 def split_rows(
     labels: NDArray[np.float32], validation_split: float, validation_rows: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Part the rows of a training set, one-hot (n, classes), into those to train on and those to validate on.
+    """Split the rows of a training set, one-hot (n, classes), into training and validation rows.
 
     Args:
         validation_split: the share that validates, rounded up.
@@ -49,7 +49,7 @@ def split_rows(
 
 
 def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.int64]) -> str | None:
-    """What to say if the validation rows tell little: they are few, or of few classes, as where data lie sorted.
+    """A warning if the validation rows tell little: they are few, or of few classes, as in sorted data.
 
     Args:
         labels: one-hot (n, classes), of all rows.
@@ -64,7 +64,7 @@ def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, the next one being made by a thread while the one before is used."""
+    """The same items; a thread makes the next one while the caller uses the current one."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:
@@ -73,7 +73,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers 0..n-1 in the order of this epoch, which follows from (seed, epoch) alone, in batches."""
+    """Batches of the row numbers 0..n-1; their order in this epoch depends only on (seed, epoch)."""
     order = np.random.default_rng([seed, epoch]).permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]

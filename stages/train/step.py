@@ -10,17 +10,17 @@ from stages.network.architecture import LOSS
 from stages.network.inference import shard_slices
 from stages.running.process import InputError
 
-RANDOM_STATE = "seed_generator_state"  # how Keras calls it in whatever layer
+RANDOM_STATE = "seed_generator_state"  # Keras' name for it in any layer
 
 
 class ShardedStep:
     """Trains a network on a batch: one graph, in which each shard's gradient is computed by its own ops.
 
-    They run side by side on the inter-op pool, and on the processes of the cluster, and are summed in one order: the
-    mathematics of the whole batch, and the same rounding on every number of cores and of processes. The losses of
-    weights' regularizers count once a batch. A layer that looks at the batch, as BatchNormalization does, sees a shard
-    at a time, and updates its moving averages shard after shard. What a random layer, such as dropout, draws follows
-    from the seed, the epoch, the layer and the shard's place in the epoch, whichever process computes it.
+    The shards run in parallel on the inter-op pool and on the processes of the cluster. Their gradients are summed in
+    one order: this is the gradient of the whole batch, with the same rounding on any number of cores and processes. The
+    losses of weights' regularizers count once per batch. A layer that looks at the batch, like BatchNormalization, sees
+    one shard at a time, and updates its moving averages shard after shard. What a random layer, such as dropout, draws
+    depends only on the seed, the epoch, the layer and the shard's place in the epoch.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ class ShardedStep:
         """Get ready to train `network` in place.
 
         Raises:
-            InputError: a layer regularizes its activity, a loss that would count differently in shards, or, in a
-                cluster, changes something beside the weights, of which no process would know the others' share.
+            InputError: a layer has an activity regularizer, whose loss would differ in shards, or, in a cluster,
+                changes variables other than the weights, which the processes cannot share.
         """
         active = [layer.name for layer in network._flatten_layers() if layer.activity_regularizer]
         if active:
             raise InputError(
                 f"network: {', '.join(active)}: activity_regularizer is not supported; kernel_regularizer is"
             )
-        with keras.StatelessScope() as scope:  # a call that changes nothing, but tells what one in training changes
+        with keras.StatelessScope() as scope:  # this call changes nothing, but records what training changes
             network(tf.zeros((1, *network.input_shape[1:])), training=True)
         changed = [variable for variable in network.variables if scope.get_current_value(variable) is not None]
         states = [variable for variable in changed if variable.path.endswith(RANDOM_STATE)]
@@ -55,12 +55,12 @@ class ShardedStep:
         self._network, self._optimizer, self._weights = network, optimizer, network.trainable_variables
         self._loss_of = keras.losses.get(LOSS)
         self._seed, self._shards, self._cluster = seed, shards, cluster
-        self._random_states = states  # pairs of integers, of which each draw adds 1 to the second one
-        self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # of a call
+        self._random_states = states  # pairs of integers; each draw adds 1 to the second one
+        self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # per call
         self._graph = tf.function(self._train)
 
     def local_shards(self, n: int) -> list[slice]:
-        """Which rows of a batch of n each of this process's shards takes; it may have none."""
+        """The rows, in a batch of n, of each of this process's shards; it may have none."""
         parts = shard_slices(n, self._shards)
         return parts[self._cluster.share(len(parts))]
 
@@ -71,11 +71,11 @@ class ShardedStep:
 
         Args:
             images, labels: `local_shards` of the batch, float32 (n, ...) and (n, classes), one-hot but for outliers.
-            rows: how many the whole batch has.
-            epoch, batch: the epoch's number, from 1, and the batch's in it, from 0.
+            rows: the size of the whole batch.
+            epoch, batch: the epoch's number, from 1; the batch's in the epoch, from 0.
 
         Returns:
-            Of the whole batch, without its outliers: the sum of the losses, the number of right answers, that of rows.
+            For the whole batch without outliers: the sum of losses, the number of right answers, the number of rows.
         """
         figures = self._graph(tf.constant(images), tf.constant(labels), rows, tf.constant(self._seeds(epoch, batch)))
         loss, hits, known = figures.numpy().tolist()
@@ -111,7 +111,7 @@ class ShardedStep:
         return figures
 
     def _result(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
-        """All that is to be known of a shard, in one row: gradients, then what `__call__` returns."""
+        """The results of a shard, in one row: gradients, then what `__call__` returns."""
         known = tf.cast(tf.reduce_max(labels, axis=1) == 1, tf.float32)  # else it is an outlier
         with tf.GradientTape() as tape:
             probabilities = self._network(images, training=True)

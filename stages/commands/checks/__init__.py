@@ -1,1 +1,1 @@
-"""What is checked before anything works: it can only stop a run, so no result depends on it."""
+"""Checks before any stage works: they can only stop a run, so no result depends on them."""

@@ -1,4 +1,4 @@
-"""What is wrong with the files that params.yaml names, and with the packages: a line each."""
+"""Problems with the files that params.yaml names, and with the packages: a line each."""
 
 import os
 import re
@@ -17,10 +17,10 @@ LOCK_FILE = Path("requirements.lock")
 
 
 def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
-    """Say why DVC cannot take `source` as data.source, for which it has words of its own: one line, or none.
+    """Say why DVC cannot take `source` as data.source, in clearer words than DVC: one line, or none.
 
     Args:
-        stages: those of dvc.yaml.
+        stages: from dvc.yaml.
     """
     entries = [*stages["ingest"]["deps"], *(out for stage in stages.values() for out in outputs(stage))]
     place = resolved(source)
@@ -33,13 +33,13 @@ def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
 
 
 def unhashed_problems(source: str) -> list[str]:
-    """Say what of the folder `source` DVC does not hash, so that no change of it would be seen: one line, or none.
+    """Name what DVC does not hash in the folder `source`, so that it would see no change: one line, or none.
 
-    It leaves out what links to folders hold and, in folders of the project, what .dvcignore names, and folders that
-    have a .dvc of their own.
+    DVC skips the content of linked folders and, inside the project, files that .dvcignore names, and folders that
+    contain a .dvc.
     """
     root, folder = (os.path.abspath(in_project(name)) for name in (".", source))  # noqa: PTH100 - no links followed
-    seen = [folder]  # by ingest, which passes over hidden files and folders
+    seen = [folder]  # by ingest, which skips hidden files and folders
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for link in filter(os.path.islink, (os.path.join(parent, name) for name in folders)):  # noqa: PTH118 - faster
@@ -63,7 +63,7 @@ def unhashed_problems(source: str) -> list[str]:
 def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
     """Say why predict-sample cannot take `sample` as predict.input: one line, or none.
 
-    It can take what the stages before it make, which need not be there yet.
+    It can be an output of an earlier stage, which need not exist yet.
     """
     place = resolved(sample)
     if place in [resolved(out) for out in outputs(stages["predict-sample"])]:
@@ -78,7 +78,7 @@ def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:
 
 
 def file_problems(key: str, name: str) -> list[str]:
-    """Say that `name`, the value of `key`, is no file or folder here: one line, or none."""
+    """Say if `name`, the value of `key`, is no local file or folder: one line, or none."""
     if is_address(name):
         problem = "is an address; must be a file or folder on this machine (`dvc get-url` fetches one)"
     elif not os.path.exists(in_project(name)):  # noqa: PTH110 - `Path.exists` raises on a name that is too long
@@ -89,12 +89,12 @@ def file_problems(key: str, name: str) -> list[str]:
 
 
 def resolved(name: str) -> Path:
-    """A path from the project's root without links; `Path.resolve` raises where links lead to each other."""
+    """A path from the project's root with links resolved; `Path.resolve` raises on circular links."""
     return Path(os.path.realpath(in_project(name)))
 
 
 def is_address(name: str) -> bool:
-    """Whether a name of data is a URL, which DVC takes as such."""
+    """Whether a name is a URL; DVC would download from it."""
     return "://" in name
 
 
@@ -105,7 +105,7 @@ def outputs(stage: Mapping[str, Any]) -> list[str]:
 
 
 def package_problems(lock: str) -> list[str]:
-    """Say which packages named in the text of a lock file are not installed in just that version: one line, or none."""
+    """Say which packages in the text of a lock file are not installed in exactly this version: one line, or none."""
     others = []
     for name, locked in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
         try:

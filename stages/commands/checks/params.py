@@ -1,4 +1,4 @@
-"""What is wrong in params.yaml: unknown, missing, wrong and contradictory keys, a line each; and its JSON schema."""
+"""Problems in params.yaml, a line each: unknown, missing, wrong and contradictory keys; and its JSON schema."""
 
 import json
 import reprlib
@@ -19,7 +19,7 @@ from stages.train.parameters import Train
 
 
 class Gate(Section):
-    """When the gate of continuous integration is shut."""
+    """The limits of the gate of continuous integration."""
 
     accuracy: Annotated[float, Meta(ge=0, lt=1)] | None
     level: Annotated[float, Meta(gt=0, lt=1)]
@@ -43,7 +43,7 @@ def params_problems(values: Mapping[Any, Any]) -> list[str]:
     if not problems:
         try:
             msgspec.convert(values, Params)
-        except msgspec.ValidationError as error:  # of a section's __post_init__
+        except msgspec.ValidationError as error:  # from a section's __post_init__
             problems.append(reason(error).partition(" - at ")[0])
     return sorted(f"{PARAMS_FILE}: {problem}" for problem in problems)
 
@@ -90,7 +90,7 @@ def allowed(schema: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for one line of a message: aliases of aliases in YAML can make it larger than memory."""
+    """A value shortened for a message: nested aliases in YAML can make it larger than memory."""
     return reprlib.repr(value)[:300]
 
 

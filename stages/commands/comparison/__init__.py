@@ -1,1 +1,1 @@
-"""Whether one result is better than another, told from what git keeps of both; no stage of the pipeline needs it."""
+"""Tell whether one result is better than another, from the files that git keeps of both; no stage needs it."""

@@ -1,4 +1,4 @@
-"""What differs between a commit and the working tree, and between the results there and the files beside them."""
+"""What differs between a commit and the working tree, and between its results and the files they depend on."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from stages.running.params import PARAMS_FILE, flatten, parse
 from stages.running.process import InputError
 
 PACKAGES = "requirements.lock"
-MISSING = "-"  # what one of the two does not have
+MISSING = "-"  # a value that one of the two lacks
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something named whose value was one thing and is another."""
+    """A name whose value changed."""
 
     name: str
     before: Any
@@ -29,7 +29,7 @@ class Change:
 
 @dataclass(frozen=True)
 class StageChange:
-    """What changed of a stage: what it depends on, by path or parameter, and the outputs whose bytes differ."""
+    """What changed in a stage: its inputs (paths or parameters), and the outputs whose bytes differ."""
 
     name: str
     inputs: list[str]
@@ -38,7 +38,7 @@ class StageChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """All that changed: parameters, packages, stages by their dvc.lock, and files that are not results."""
+    """All that changed: parameters, packages, stages (by dvc.lock), and files that are not results."""
 
     params: list[Change] = field(default_factory=list)
     packages: list[Change] = field(default_factory=list)
@@ -69,9 +69,9 @@ def read_packages(revision: Revision) -> dict[str, str]:
 
 
 def stale_stages() -> list[str]:
-    """The stages whose results in the working tree are not, or may not be, of the files and parameters beside them.
+    """The stages whose results do not, or may not, belong to the files and parameters of the working tree.
 
-    What DVC keeps and is not there says nothing: a clone without data has results, too.
+    Missing files that only DVC keeps do not count: a clone without data has results, too.
 
     Raises:
         InputError: DVC cannot tell.
@@ -83,7 +83,7 @@ def stale_stages() -> list[str]:
 
 
 def _matters(change: str | dict[str, dict[str, Any]]) -> bool:
-    """Whether an entry of `dvc status` is more than that files are not there which git does not keep."""
+    """Whether an entry of `dvc status` says more than that files outside git are missing."""
     if isinstance(change, str):  # "changed command"
         return True
     paths = [entry for part in change.values() for entry in part.items()]
@@ -91,7 +91,7 @@ def _matters(change: str | dict[str, dict[str, Any]]) -> bool:
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The keys, sorted, whose values differ or that only one of the two has."""
+    """The changes, by sorted key: values that differ or that one side lacks."""
     keys = sorted(before.keys() | after.keys())
     changes = [Change(key, before.get(key, MISSING), after.get(key, MISSING)) for key in keys]
     return [change for change in changes if change.before != change.after]

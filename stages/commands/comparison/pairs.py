@@ -1,6 +1,6 @@
-"""Two models on the same test images: each image is asked of both, so the answers are pairs.
+"""Two models on the same test images: both predict each image, so the predictions are pairs.
 
-Only the images that one gets right and the other wrong tell the models apart (McNemar 1947).
+Only images that one model gets right and the other wrong show a difference (McNemar 1947).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from stages.evaluate.grading import Z_95
 from stages.running.process import InputError
 from stages.tables import Row
 
-LEVEL = 0.05  # up to which a difference counts as more than noise
+LEVEL = 0.05  # significance level: of the p-value, at most
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Pairs:
 
     @property
     def n(self) -> int:
-        """All of them."""
+        """All images."""
         return self.both + self.only_a + self.only_b + self.neither
 
     @property
     def difference(self) -> float:
-        """The accuracy of B less that of A."""
+        """B's accuracy minus A's."""
         return (self.only_b - self.only_a) / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the difference, as Bonett and Price (2012) adjust that of Wald."""
+        """The 95 % interval of the difference: Wald's, adjusted by Bonett and Price (2012)."""
         n = self.n + 2
         a, b = (self.only_a + 1) / n, (self.only_b + 1) / n
         reach = Z_95 * ((a + b - (b - a) ** 2) / n) ** 0.5
@@ -49,21 +49,21 @@ class Pairs:
 
     @property
     def worse_p(self) -> float:
-        """The one-sided exact p-value: how probable so many losses of B are if it is no worse than A."""
+        """The one-sided exact p-value: the chance of so many losses of B if it is no worse than A."""
         return self._tail(self.only_a)
 
     def _tail(self, wins: int) -> float:
-        """The probability that one of two equally good models alone is right at least so often."""
+        """The chance that one of two equally good models alone is right at least `wins` times."""
         return float(binom.sf(wins - 1, self.only_a + self.only_b, 0.5))
 
     @property
     def is_significant(self) -> bool:
-        """Whether the exact test tells the models apart: equally good ones at most once in 20 times."""
+        """Whether the exact test finds a difference: by chance, at most once in 20 times."""
         return self.exact_p <= LEVEL
 
     @property
     def verdict(self) -> str:
-        """What B is: "better", "worse", or of "no significant difference"."""
+        """B is "better" or "worse", or there is "no significant difference"."""
         if not self.is_significant:
             return "no significant difference"
         return "better" if self.only_b > self.only_a else "worse"
@@ -73,8 +73,8 @@ class Pairs:
 class Comparison:
     """Two results on the same test images.
 
-    mended: what A got wrong and B gets right, by the number of the test image, with A's answer.
-    broken: what A got right and B gets wrong, with B's answer.
+    mended: what A got wrong and B gets right: test image number to A's answer.
+    broken: what A got right and B gets wrong: test image number to B's answer.
     """
 
     a: Results

@@ -1,4 +1,4 @@
-"""What git keeps of a graded model: which test images it got wrong, of how many, and which images these are."""
+"""What git keeps of a graded model: its wrong predictions, the number of test images, and their digest."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ class Results:
     """A graded model.
 
     revision: where it is.
-    n: how many test images there are.
-    errors: the wrong answers, rows of ERRORS, by the number of the test image.
-    test_set: what tells these images and their labels from others.
+    n: the number of test images.
+    errors: test image number to row of ERRORS, for wrong predictions.
+    test_set: the digest of the test images and labels.
     """
 
     revision: Revision
@@ -44,7 +44,7 @@ def read_results(revision: Revision) -> Results:
     """Read the results of a revision.
 
     Raises:
-        InputError: it has none, or they are not those that its dvc.lock records.
+        InputError: it has none, or its dvc.lock records others.
     """
     recorded = recorded_outputs(revision)
     contents = {}
@@ -76,7 +76,7 @@ def read_lock(revision: Revision) -> dict[str, Any]:
 
 
 def md5_as_dvc(path: Path) -> str:
-    """DVC's digest of a file, or of a folder: that of the list of its files with theirs."""
+    """DVC's MD5 of a file, or of a folder: the MD5 of the list of its files and MD5s."""
     if path.is_file():
         return md5(path)
     files = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
@@ -86,7 +86,7 @@ def md5_as_dvc(path: Path) -> str:
 
 
 def recorded_outputs(revision: Revision) -> dict[str, str]:
-    """The MD5 of every output, by its path, that a revision's dvc.lock records.
+    """The MD5 of every output in a revision's dvc.lock, by path.
 
     Raises:
         InputError: it cannot be read.

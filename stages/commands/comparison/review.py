@@ -1,4 +1,4 @@
-"""A review of the working tree beside another revision: all that a reviewer decides from."""
+"""A review of the working tree beside another revision, with all that a reviewer needs."""
 
 import base64
 import json
@@ -20,8 +20,8 @@ from stages.running.process import InputError
 from stages.tables import CLASSES
 
 TRAINING, DATA, CLASSES_FILE = "metrics/train.json", "metrics/data.json", f"metrics/{CLASSES.file}"
-CLASS_COUNTS = ("train.classes.", "test.classes.")  # how the names of counts begin of which there may be thousands
-# Inputs of train that tell which rows validate.
+CLASS_COUNTS = ("train.classes.", "test.classes.")  # prefixes of counts; there may be thousands of these
+# Inputs of train that select the validation rows.
 VALIDATION_ROWS = {"data/prepared/train", "train.validation_split", "train.validation_rows"}
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
@@ -34,7 +34,7 @@ Metrics = dict[str, float]
 
 
 class Figure(NamedTuple):
-    """A number of both revisions in words, with what it has become more or less."""
+    """A number in both revisions as text, and the difference."""
 
     name: str
     before: str
@@ -48,13 +48,13 @@ def review(base: Revision | None, missing: str, trusted_cache: bool = False) -> 
     Args:
         base: the revision to compare with, or None.
         missing: why there is none.
-        trusted_cache: whether not all stages were computed for this.
+        trusted_cache: whether stages were taken from the cache.
 
     Returns:
-        A page of HTML with its pictures, and the same without these as Markdown.
+        An HTML page with pictures, and the same without pictures as Markdown.
 
     Raises:
-        InputError: what changed cannot be told.
+        InputError: git or DVC cannot tell what changed.
     """
     values = _collect(base, missing) | {"trusted_cache": trusted_cache}
     without_pictures = values | {"pictures": {}, "galleries": {}, "no_galleries": ""}
@@ -62,13 +62,13 @@ def review(base: Revision | None, missing: str, trusted_cache: bool = False) -> 
 
 
 def as_page(markdown: str) -> str:
-    """A page of HTML that loads nothing from elsewhere, of Markdown that `fill_in` wrote: HTML in it is let through."""
+    """Convert Markdown that `fill_in` wrote to a self-contained HTML page; HTML in the Markdown is kept."""
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
     return fill_in("page.html.j2", body=Markup(body))
 
 
 def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
-    """What the template shows."""
+    """The template's values."""
     now, stale = Revision(WORKSPACE), stale_stages()
     changes = find_changes(base) if base else Changes()
     comparison, no_comparison = _compare(base, now)
@@ -114,7 +114,7 @@ def _compare(base: Revision | None, now: Revision) -> tuple[Comparison | None, s
 
 
 def _galleries(comparison: Comparison) -> tuple[dict[str, Markup], str]:
-    """The pictures of what was mended and what broke, by their titles, or why there are none."""
+    """The pictures of mended and broken images, by their titles, or why there are none."""
     shown = {"mended": comparison.mended, "broken": comparison.broken}
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -129,13 +129,13 @@ def _inline(path: Path) -> Markup:
 
 
 def _numbers(revision: Revision | None, path: str) -> Metrics:
-    """The numbers of a JSON file, named by the way to them; none if there is no such file."""
+    """The numbers of a JSON file by dotted key; none if there is no such file."""
     values = flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
 def _recalls(base: Revision, now: Revision) -> list[Figure]:
-    """The recall of each class that both revisions know, those that changed most first."""
+    """The recall of each class in both revisions, the largest changes first."""
     before, after = (
         {row["class"]: row["recall"] for row in CLASSES.parse(revision.read(CLASSES_FILE) or b"", CLASSES_FILE)}
         for revision in (base, now)
@@ -146,7 +146,7 @@ def _recalls(base: Revision, now: Revision) -> list[Figure]:
 
 
 def _rows(before: Metrics, after: Metrics, comparable: bool = True) -> list[Figure]:
-    """The numbers of both revisions in words, in the order of the later one, and what became more or less."""
+    """The numbers of both revisions as text, in the order of the later one, and their differences."""
     rows = []
     for name in after | before:
         known = comparable and name in before and name in after

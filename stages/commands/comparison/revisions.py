@@ -1,4 +1,4 @@
-"""The project's files as they lie in the working tree, or in a commit."""
+"""The project's files in the working tree, or in a commit."""
 
 import subprocess
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from stages.running.process import InputError
 
 WORKSPACE = "the workspace"
 SHALLOW = "`git fetch --unshallow` brings what a shallow clone lacks"
-EXPERIMENTS = "refs/exps/*/*/*"  # as DVC names those of each commit
+EXPERIMENTS = "refs/exps/*/*/*"  # DVC's refs, per commit
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Revision:
 
 
 def find_revision(name: str) -> Revision:
-    """Look up a commit by what git knows it by - a branch, a tag, a SHA, HEAD~1 - or by an experiment's name.
+    """Look up a commit by a name that git knows (branch, tag, SHA, HEAD~1) or by an experiment's name.
 
     Raises:
         InputError: there is none, or several experiments, or this is no git repository.
@@ -65,10 +65,10 @@ def find_base(name: str | None) -> tuple[Revision | None, str]:
     """The commit to compare the working tree with, or None and why there is none.
 
     Args:
-        name: of the commit; without one, it is the last if files of it were changed since, or else the one before.
+        name: of the commit; without one, HEAD if tracked files were changed since, else HEAD~1.
 
     Raises:
-        InputError: there is none of this name, or git cannot tell.
+        InputError: no commit has this name, or git fails.
     """
     if name:
         return find_revision(name), ""
@@ -86,13 +86,13 @@ def head() -> Revision | None:
 
 
 def uncommitted(*paths: str, new: str = "all") -> list[str]:
-    """Those of the files below `paths` that differ from the last commit.
+    """The files below `paths` that differ from the last commit.
 
     Args:
-        new: "all" with those that git does not know yet, "no" without.
+        new: "all" includes untracked files, "no" does not.
 
     Raises:
-        InputError: git cannot tell.
+        InputError: git fails.
     """
     status = _git("status", "--porcelain", "-z", "--no-renames", f"--untracked-files={new}", "--", *paths)
     if status.returncode != 0:
@@ -101,7 +101,7 @@ def uncommitted(*paths: str, new: str = "all") -> list[str]:
 
 
 def changed_files(base: Revision) -> list[str]:
-    """The files of the working tree that differ from those of a commit, those that git does not know yet included."""
+    """The files of the working tree that differ from those of a commit, including untracked files."""
     differing = _git("diff", "--name-only", "-z", "--no-renames", "--relative", str(base.sha)).stdout
     return sorted({*filter(None, differing.split("\0")), *uncommitted(".")})
 

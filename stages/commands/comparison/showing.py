@@ -1,4 +1,4 @@
-"""A comparison as people and programs want it: as text, JSON, Markdown, and pictures."""
+"""A comparison for people and programs: as text, JSON, Markdown, and pictures."""
 
 import re
 from collections.abc import Mapping
@@ -62,13 +62,13 @@ def as_text(comparison: Comparison) -> str:
 
 
 def fill_in(template: str, **values: Any) -> str:
-    """Fill in one of the templates, in which any value but `Markup` stays text: no mark-up, no line break, no HTML."""
+    """Fill in a template; any value but `Markup` becomes plain text: no mark-up, no line break, no HTML."""
     environment = Environment(
         loader=PackageLoader("stages.commands.comparison"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=True,  # for macros, whose outcome is mark-up; values are mark-up once `finalize` has escaped them
+        autoescape=True,  # for macros, whose result is mark-up; `finalize` escapes values and makes them mark-up
         finalize=_as_text_in_markdown,
     )
     environment.filters |= {
@@ -82,9 +82,9 @@ def fill_in(template: str, **values: Any) -> str:
 
 
 def _as_text_in_markdown(value: Any) -> Markup:
-    """Escape what CommonMark and GitHub take for mark-up anywhere but at the beginning of a line.
+    """Escape what CommonMark and GitHub read as mark-up, except at the start of a line.
 
-    A backslash before < is enough where HTML is allowed too: in the text of a paragraph or a table, it comes first.
+    A backslash before < is enough even where HTML is allowed: in a paragraph or a table, the backslash is read first.
     """
     if isinstance(value, Markup):
         return value
