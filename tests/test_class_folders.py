@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.ingest.class_folders import held_back
 from stages.ingest.parameters import Data
-from stages.ingest.raw import FILES
+from stages.ingest.raw import FILES, held_back
 from stages.ingest.sources import copy_source
 from stages.running.process import InputError
 from tests.project import section

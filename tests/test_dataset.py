@@ -11,6 +11,14 @@ from stages.prepare.labels import class_names, class_numbers
 from stages.prepare.scaling import largest_pixel, white_level
 from stages.running.process import InputError
 
+
+def test_flat_images_are_taken_for_square_ones_with_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flat = np.arange(3 * 16, dtype=np.uint8).reshape(3, 16)
+    np.save(tmp_path / "images.npy", flat)
+    assert (open_images(tmp_path / "images.npy", "channels_last") == flat.reshape(3, 4, 4)).all()
+    assert "images.npy: images of 16 pixels in a row: taken for 4x4" in capsys.readouterr().out
+
+
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 
 

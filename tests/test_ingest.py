@@ -143,3 +143,24 @@ def test_an_absurd_header_is_one_clear_line(tmp_path: Path, mnist: dict[str, np.
     with pytest.raises(InputError, match=r"x_train\.npy: ") as caught:
         ingest(tmp_path, tmp_path / "raw")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_names_in_capitals_and_in_a_folder_of_an_archive_are_the_arrays(
+    tmp_path: Path, mnist: dict[str, np.ndarray]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name, array in mnist.items():
+            with archive.open(f"data/{name.capitalize()}.npy", "w") as entry:
+                np.lib.format.write_array(entry, array)
+    assert "600 training" in ingest(tmp_path / "a.npz", tmp_path / "raw")[0]
+    for name, file in FILES.items():
+        assert (np.load(tmp_path / "raw" / file) == mnist[name]).all()
+
+
+def test_a_zip_of_class_folders_says_what_it_holds_and_what_to_do(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("cat/1.png", b"")
+        archive.writestr("dog/2.png", b"")
+    holds = r"must hold x_train, .* as \.npy; it holds cat/1\.png, dog/2\.png; unzip class folders first"
+    with pytest.raises(InputError, match=rf"photos\.zip/x_train\.npy: no such file; a data source {holds}"):
+        ingest(tmp_path / "photos.zip", tmp_path / "raw")

@@ -1,6 +1,7 @@
 """params.yaml: every problem, in one go, a line each."""
 
 import copy
+import os
 import sys
 from functools import reduce
 from importlib.metadata import version
@@ -99,6 +100,13 @@ def test_a_data_source_that_dvc_cannot_take_is_one_line(source: str, problem: st
     (line,) = source_problems(source, STAGES)
     assert line.startswith(f"params.yaml: data.source = '{source[:9]}") and f": {problem}" in line
     assert source_problems("data/mnist.npz", STAGES) == []
+
+
+def test_a_file_whose_name_is_not_utf8_is_named_before_dvc_stumbles_over_it(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / os.fsdecode(b"\xff.png")).touch()
+    (line,) = source_problems(str(tmp_path), STAGES)
+    assert line.endswith(rf"DVC takes no name such as '{tmp_path}/cat/\udcff.png'; must be UTF-8")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ last rows, which training holds out for validation, are not all of one class.
 
 import os
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from stages.ingest.folders import walk
 from stages.ingest.layout import check_trained, read_layout
 from stages.ingest.parameters import Data
 from stages.ingest.passes import Passes
-from stages.ingest.raw import FILE_COLUMNS, replacing_raw, some, summary
+from stages.ingest.raw import FILE_COLUMNS, held_back, replacing_raw, some, summary
 from stages.picture_files.decoding import strict_warnings
 from stages.running.outputs import write_csv
 from stages.running.process import InputError, printable
@@ -79,27 +78,3 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     of_class = Counter(labels)
     classes = some(f"{name} ({of_class[name]:,})" for name in layout.classes if of_class[name])
     return [f"{line} in {len(of_class):,} classes: {classes}", *layout.notes, *passes.notes()]
-
-
-def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence[str], share: float) -> list[bool]:
-    """Tell for each picture whether it is in the test set: of every class, the `share` with the lowest hashes.
-
-    Equal pictures go to the same set; pictures in two classes go to the training set. So a class may get a little less
-    than its share. Each class keeps at least one training picture.
-
-    Args:
-        digests: hashes of the pictures' pixels. labels: their classes. classes: all of them, in order.
-    """
-    of_class: dict[str, Counter[bytes]] = defaultdict(Counter)
-    for digest, label in zip(digests, labels, strict=True):
-        of_class[label][digest] += 1
-    held_by = Counter(digest for copies in of_class.values() for digest in copies)
-    sides = {digest: False for digest, classes_with_it in held_by.items() if classes_with_it > 1}
-    for name in classes:
-        copies = of_class[name]
-        total = copies.total()
-        wanted = min(max(1, round(share * total)), total - 1)
-        for digest in sorted(copies.keys() - sides.keys()):
-            sides[digest] = copies[digest] <= wanted
-            wanted -= copies[digest] * sides[digest]
-    return [sides[digest] for digest in digests]

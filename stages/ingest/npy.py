@@ -3,6 +3,7 @@
 import errno
 import shutil
 import zipfile
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.ingest.parameters import Data
-from stages.ingest.raw import FILES, check_arrays, replacing_raw, summary
+from stages.ingest.raw import FILES, check_arrays, replacing_raw, some, summary
 from stages.running.outputs import writing
 from stages.running.process import InputError, reason
 
@@ -21,9 +22,14 @@ HOLDS = f"must hold {', '.join(FILES)} as .npy"
 def matches(source: Path) -> bool:
     """Whether it is an archive, or a folder with one of FILES."""
     if source.is_dir():
-        return any((source / f"{name}.npy").exists() for name in FILES)
+        return any(f"{name}.npy" in entries(entry.name for entry in source.iterdir()) for name in FILES)
     with source.open("rb") as file:
         return file.read(2) == b"PK"
+
+
+def entries(names: Iterable[str]) -> dict[str, str]:
+    """Paths of files by their names in lower case, without folders: X_train.npy will do."""
+    return {Path(name).name.lower(): name for name in sorted(names)}
 
 
 def copy(source: Path, raw: Path, data: Data) -> list[str]:
@@ -38,15 +44,17 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     try:
         opened = nullcontext() if source.is_dir() else zipfile.ZipFile(source)
         with opened as archive, replacing_raw(raw) as partials:
+            there = entries(archive.namelist() if archive else (entry.name for entry in source.iterdir()))
             arrays = {}
             for name in FILES:
-                entry = source / f"{name}.npy"
-                if not (entry.name in archive.namelist() if archive else entry.is_file()):
-                    raise InputError(f"{entry}: no such file; a data source {HOLDS}")
-                content = archive.open(entry.name) if archive else entry.open("rb")
+                entry = there.get(f"{name}.npy")
+                if entry is None or not (archive or (source / entry).is_file()):
+                    hint = "" if archive is None else f"; it holds {some(there.values())}; unzip class folders first"
+                    raise InputError(f"{source / name}.npy: no such file; a data source {HOLDS}{hint}")
+                content = archive.open(entry) if archive else (source / entry).open("rb")
                 with content, writing(partials[name]), partials[name].open("wb") as output:
                     shutil.copyfileobj(content, output)
-                arrays[str(entry)] = _open(partials[name], str(entry))
+                arrays[str(source / entry)] = _open(partials[name], str(source / entry))
             check_arrays(arrays)
     except (InputError, MemoryError):
         raise

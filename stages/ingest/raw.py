@@ -1,5 +1,6 @@
 """What ingest writes: images and labels of two sets, and a table of files."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,30 @@ def replacing_raw(raw: Path) -> Iterator[dict[str, Path]]:
     with replacing_all(*(raw / file for file in FILES.values()), raw / "files.csv") as partials:
         write_csv(partials[-1], FILE_COLUMNS, [])
         yield dict(zip((*FILES, "files"), partials, strict=True))
+
+
+def held_back(digests: Sequence[bytes], labels: Sequence[str], classes: Sequence[str], share: float) -> list[bool]:
+    """Tell for each image whether it is in the test set: of every class, the `share` with the lowest hashes.
+
+    Equal images go to the same set; images in two classes go to the training set. So a class may get a little less
+    than its share. Each class keeps at least one training image.
+
+    Args:
+        digests: hashes of the images' pixels. labels: their classes. classes: all of them, in order.
+    """
+    of_class: dict[str, Counter[bytes]] = defaultdict(Counter)
+    for digest, label in zip(digests, labels, strict=True):
+        of_class[label][digest] += 1
+    held_by = Counter(digest for copies in of_class.values() for digest in copies)
+    sides = {digest: False for digest, classes_with_it in held_by.items() if classes_with_it > 1}
+    for name in classes:
+        copies = of_class[name]
+        total = copies.total()
+        wanted = min(max(1, round(share * total)), total - 1)
+        for digest in sorted(copies.keys() - sides.keys()):
+            sides[digest] = copies[digest] <= wanted
+            wanted -= copies[digest] * sides[digest]
+    return [sides[digest] for digest in digests]
 
 
 def summary(what: str, train: Sequence[int], test: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.ingest import class_folders, idx, npy
+from stages.ingest import class_folders, csv_table, idx, npy
 from stages.ingest.parameters import Data
 from stages.ingest.raw import FILES, some
 from stages.running.process import InputError
@@ -24,6 +24,7 @@ class Kind(NamedTuple):
 
 SOURCES = {
     f"the .npy files {', '.join(FILES)}": Kind(npy.matches, npy.copy),
+    "a table such as train.csv, with a header line label,pixel0,...": Kind(csv_table.matches, csv_table.copy),
     "IDX files such as train-images-idx3-ubyte": Kind(idx.matches, idx.copy),
     "pictures in class folders such as cat/1.png or train/cat/1.png": Kind(class_folders.matches, class_folders.copy),
 }

@@ -1,5 +1,6 @@
 """The arrays on disk: open the raw ones that ingest wrote, write the prepared ones."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,8 @@ def open_sets(raw: Path, image_data_format: str) -> dict[str, RawSet]:
 def open_images(path: Path, image_data_format: str) -> NDArray[Any]:
     """Map raw images into memory, as (n, rows, cols) or (n, rows, cols, channels), of any integer or float type.
 
+    Flat ones, (n, pixels), are taken for square images.
+
     Args:
         image_data_format: as in `open_sets`.
 
@@ -53,6 +56,9 @@ def open_images(path: Path, image_data_format: str) -> NDArray[Any]:
         InputError: they have a wrong shape or dtype.
     """
     images = open_array(path)
+    if images.ndim == 2 and (side := math.isqrt(images.shape[1])) ** 2 == images.shape[1]:
+        print(f"{path}: images of {images.shape[1]} pixels in a row: taken for {side}x{side}")
+        images = images.reshape(-1, side, side)
     shape, first = images.shape, image_data_format == "channels_first"
     other = "channels_last" if first else "channels_first"
     axes = "(n, channels, rows, cols)" if first else "(n, rows, cols) or (n, rows, cols, channels)"

@@ -46,6 +46,9 @@ def unhashed_problems(source: str) -> list[str]:
             problem = f"DVC does not watch {link} (a link to a folder); must be the folder, or links to its files"
             return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
         seen += [str(Path(parent, name)) for name in (*folders, *files) if not name.startswith(".")]
+    for name in seen:
+        if name != name.encode(errors="replace").decode():  # a surrogate stands for a byte that is not UTF-8
+            return [f"{PARAMS_FILE}: data.source = {source!r}: DVC takes no name such as {name!r}; must be UTF-8"]
     if len(seen) == 1 or not Path(folder).is_relative_to(root):
         return []
     command = [sys.executable, "-m", "dvc", "check-ignore", "--stdin"]
