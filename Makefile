@@ -72,7 +72,7 @@ lint: install  ## check style and types
 	@mypy stages tests
 
 report: install  ## write report.html and report.md: the results beside those of BASE (default: the last commit)
-	@python -m stages.commands.page $${BASE:+"$$BASE"}
+	@python -m stages.commands.report $${BASE:+"$$BASE"}
 
 ci: install  ## what continuous integration runs: lint, test, all stages, report, gate; BASE=main compares with it
 	@test -z "$$BASE" || $(COMMIT) "$$BASE^{commit}" >/dev/null || \
@@ -88,7 +88,7 @@ ci: install  ## what continuous integration runs: lint, test, all stages, report
 	  dvc params diff --md "$$commit"; dvc metrics diff --md "$$commit"; \
 	  set -- "$$BASE"; \
 	fi; \
-	python -m stages.commands.page $(TRUSTED) "$$@" && python -m stages.commands.gate $(TRUSTED) "$$@"
+	python -m stages.commands.report $(TRUSTED) "$$@" && python -m stages.commands.gate $(TRUSTED) "$$@"
 
 verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1, WORKERS=4 and CPU=Haswell run it otherwise
 	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(WORKERS),--workers $(WORKERS)) \

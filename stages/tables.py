@@ -15,7 +15,7 @@ from stages.running.process import InputError, reason
 Row = dict[str, Any]
 
 
-def share(text: str) -> float | None:
+def optional_float(text: str) -> float | None:
     """Parse a number in a table; None if it is empty."""
     return float(text) if text else None
 
@@ -65,11 +65,11 @@ CLASSES = Table(
     "classes.csv",
     {
         "class": str,
-        "precision": share,
-        "recall": share,
-        "recall_low": share,
-        "recall_high": share,
-        "f1": share,
+        "precision": optional_float,
+        "recall": optional_float,
+        "recall_low": optional_float,
+        "recall_high": optional_float,
+        "f1": optional_float,
         "support": int,
     },
 )

@@ -146,7 +146,7 @@ def test_strangers_other_clusters_and_those_that_ended_are_not_there() -> None:
 
 @pytest.mark.parametrize(("size", "count"), [(1, 3), (3, 0), (3, 2), (3, 7)])
 def test_each_part_is_of_one_process_and_the_blocks_follow_each_other(size: int, count: int) -> None:
-    shares = [Cluster(tasks(size), rank).share(count) for rank in range(size)]
+    shares = [Cluster(tasks(size), rank).local_parts(count) for rank in range(size)]
     assert [part for share in shares for part in range(count)[share]] == list(range(count))
     lengths = [share.stop - share.start for share in shares]
     assert max(lengths) - min(lengths) <= 1 and lengths[0] == max(lengths)

@@ -19,12 +19,12 @@ import pytest
 
 from stages.commands import compare as compare_command
 from stages.commands import gate as gate_command
-from stages.commands import page as report_command
+from stages.commands import report as report_command
 from stages.commands.comparison.changes import find_changes
 from stages.commands.comparison.pairs import Comparison, Pairs, compare
+from stages.commands.comparison.report import as_page, report
 from stages.commands.comparison.results import Results, read_results
-from stages.commands.comparison.review import as_page, review
-from stages.commands.comparison.revisions import SHALLOW, Revision, find_base, find_revision, uncommitted
+from stages.commands.comparison.revisions import SHALLOW, Revision, changed_files, find_base, find_revision, uncommitted
 from stages.commands.comparison.showing import draw_galleries, fill_in
 from stages.commands.gate import gate
 from stages.running.process import InputError
@@ -128,6 +128,19 @@ def test_pictures_are_of_the_images_graded_or_not_drawn_at_all(copy: Project) ->
     assert not Path("drawn").exists()
 
 
+def test_files_of_a_project_below_the_repository_are_named_from_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub/metrics").mkdir(parents=True)
+    Project(tmp_path).succeed("git", "init", "-q")
+    project = Project(tmp_path / "sub")
+    (project.root / "metrics/test.json").write_text("1")
+    project.commit("first")
+    monkeypatch.chdir(project.root)
+    (project.root / "metrics/test.json").write_text("2")
+    assert uncommitted("metrics") == changed_files(find_revision("HEAD")) == ["metrics/test.json"]
+
+
 def test_a_revision_is_found_by_what_git_or_dvc_calls_it(copy: Project) -> None:
     copy.run("git", "update-ref", "refs/exps/ab/cdef/rate-3", "HEAD~1")
     assert find_revision("rate-3").sha == find_revision("HEAD~1").sha
@@ -227,18 +240,18 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(written: tuple[str, st
 
 
 def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project) -> None:
-    page, same = review(find_revision("HEAD"), "")
+    page, same = report(find_revision("HEAD"), "")
     assert "**Nothing changed**" in same and "Mended" not in page
     assert "Is it better" not in same and "What changed" not in same and "---|\n\n" not in same, "an empty table"
     copy.append("stages/report/curves.py", "\n# not run\n")
     first = copy.run("git", "rev-list", "--max-parents=0", "HEAD").stdout.strip()
-    page, stale = review(find_revision(first), "")
+    page, stale = report(find_revision(first), "")
     assert "These results are not of the files beside them**: report must run again" in stale
     assert "Nothing changed" not in stale and "stages/report/curves.py" in section(stale, "Files changed")
     assert "has no metrics/test.json; `dvc repro` makes it" in Page(page).text and "## Environment" in stale
     shutil.rmtree(".git")
     copy.run("git", "init", "-q", ".")
-    assert "without a commit, beside no base: none | here." in review(None, "none | here")[1].replace("\\", "")
+    assert "without a commit, beside no base: none | here." in report(None, "none | here")[1].replace("\\", "")
 
 
 def test_a_shallow_clone_is_told_what_it_lacks(
@@ -262,7 +275,7 @@ def test_a_change_of_code_that_no_stage_depends_on_is_named(copy: Project) -> No
 def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project, written: tuple[str, str]) -> None:
     lock = Path("dvc.lock")
     lock.write_text(lock.read_text().replace("validation_split: 0.1", "validation_split: 0.2"))
-    markdown = review(find_revision("HEAD~1"), "")[1]
+    markdown = report(find_revision("HEAD~1"), "")[1]
     before, after = (section(text, "Validation rows")["val_loss"] for text in (written[1], markdown))
     assert before[2] and after == [*before[:2], ""]
 
@@ -293,7 +306,7 @@ def test_results_that_are_not_committed_are_reported_and_shut_the_gate(copy: Pro
     Path("metrics/new.csv").touch()
     base, _ = find_base(None)
     assert base == find_revision("HEAD")
-    markdown = review(base, "")[1]
+    markdown = report(base, "")[1]
     assert "with changes that are not committed" in markdown
     assert section(markdown, "Parameters changed")["predict.index"] == ["0", "3"]
     assert gate(base, "", None, 0.05)[1] == [

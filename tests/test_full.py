@@ -45,7 +45,7 @@ def test_edits_change_exactly_the_stages_that_depend_on_them(project: Project) -
         "requirements-tools.lock",
         "params.yaml",
         "stages/commands/preflight.py",
-        "stages/commands/comparison/review.py",
+        "stages/commands/comparison/report.py",
     ]
     for file in (*edited, *of_no_stage):
         project.append(file, "\n# a comment\n")

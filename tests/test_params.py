@@ -172,3 +172,4 @@ def test_packages_of_other_versions_than_locked_are_one_problem() -> None:
     assert "no-such-package-0 is missing, locked is 0.0.1" in problem and "and 7 more" in problem
     assert sys.executable in problem and "\n" not in problem
     assert package_problems((ROOT / "requirements.lock").read_text()) == []
+    assert package_problems("no-such-package==1 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n") == []

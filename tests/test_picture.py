@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
 from stages.predict_sample.digit import DOUBTFUL, TOO_LONG, Judge
-from stages.predict_sample.reading import find_pictures
+from stages.predict_sample.picture import find_pictures
 from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError
 

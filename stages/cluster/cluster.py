@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from stages.cluster.meeting import gone, meet, start_tensorflow
+from stages.cluster.meeting import connect_servers, gone, meet
 from stages.cluster.tf_config import Task, parse
 from stages.running.process import InputError, reason
 
@@ -48,7 +48,7 @@ class Cluster:
 
         meet(self.tasks, self.rank, self.patience)
         on_sigterm = signal.getsignal(signal.SIGTERM)
-        self._strategy = start_tensorflow(self.tasks, self.rank)
+        self._strategy = connect_servers(self.tasks, self.rank)
         signal.signal(signal.SIGTERM, on_sigterm)  # TensorFlow only notes this signal and goes on
         # TensorFlow gathers in the order of task names, where 10 is before 2.
         ranks = self.gather(tf.constant([self.rank])).numpy().tolist()
@@ -56,7 +56,7 @@ class Cluster:
         if not self.leads:  # otherwise this process would look as if it hangs
             print(f"cluster: training with {self.tasks[0]}, which shows the progress", file=sys.stderr, flush=True)
 
-    def share(self, count: int) -> slice:
+    def local_parts(self, count: int) -> slice:
         """The parts, of `count` in all, that this process computes."""
         return self._shares(count)[self.rank]
 
@@ -84,7 +84,7 @@ class Cluster:
         """Concatenate the results of `count` parts, in their order.
 
         Args:
-            local: results of `share(count)`, a tensor (its length, ...); may be empty.
+            local: results of `local_parts(count)`, a tensor (its length, ...); may be empty.
 
         Returns:
             A tensor (count, ...), the same in every process.

@@ -146,7 +146,7 @@ def _connected(task: Task, waiting: _Waiting) -> socket.socket:
         time.sleep(0.2)
 
 
-def start_tensorflow(tasks: Sequence[Task], rank: int) -> Any:
+def connect_servers(tasks: Sequence[Task], rank: int) -> Any:
     """Make TensorFlow's strategy, for what it starts: the server, the collectives, the watch over the peers.
 
     They run as long as the caller holds the result.

@@ -54,7 +54,7 @@ def gate(base: "Revision | None", missing: str, floor: float | None, level: floa
     """
     from stages.commands.comparison.changes import stale_stages
     from stages.commands.comparison.pairs import compare, p_value
-    from stages.commands.comparison.results import LOCK, METRICS, read_results
+    from stages.commands.comparison.results import DVC_LOCK, METRICS, read_results
     from stages.commands.comparison.revisions import WORKSPACE, Revision, uncommitted
 
     now = read_results(Revision(WORKSPACE))
@@ -64,7 +64,7 @@ def gate(base: "Revision | None", missing: str, floor: float | None, level: floa
         failed.append(f"{', '.join(stale)}: must run again, `dvc repro`")
     else:
         passed.append("results match these files")
-    if changed := uncommitted(LOCK, "metrics"):
+    if changed := uncommitted(DVC_LOCK, "metrics"):
         failed.append(f"{', '.join(changed)}: not as committed; commit what `dvc repro` makes")
     else:
         passed.append("results are as committed")

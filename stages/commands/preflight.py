@@ -24,14 +24,14 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from stages.commands.checks.files import LOCK_FILE, package_problems, sample_problems, source_problems
+    from stages.commands.checks.files import PACKAGES_LOCK, package_problems, sample_problems, source_problems
     from stages.commands.checks.params import params_problems, schema
     from stages.running.params import PARAMS_FILE, load
 
     if args.schema:
         in_project(SCHEMA_FILE).write_text(schema(), encoding="utf-8")
         return
-    lock = in_project(LOCK_FILE)
+    lock = in_project(PACKAGES_LOCK)
     if not lock.is_file():
         raise InputError(f"{lock}: no such file; `git restore {lock}` brings it back")
     problems = package_problems(lock.read_text(encoding="utf-8"))

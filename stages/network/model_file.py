@@ -80,7 +80,7 @@ def load_network(path: Path, input_shape: tuple[int, ...] | None = None, classes
     return network
 
 
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Card(msgspec.Struct):
@@ -93,8 +93,8 @@ class Card(msgspec.Struct):
     """
 
     classes: list[int | str]
-    unsure_below: Share
-    false_positive_rate: Share | None
+    unsure_below: Rate
+    false_positive_rate: Rate | None
     centred_glyphs: bool
     model_md5: str | None = None
 

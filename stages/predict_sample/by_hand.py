@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.network import MODEL
-from stages.predict_sample.reading import find_pictures
+from stages.predict_sample.picture import find_pictures
 from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError, printable
 from stages.running.root import in_project

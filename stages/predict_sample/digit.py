@@ -13,8 +13,8 @@ from PIL import Image
 from scipy import ndimage
 
 from stages.glyphs import Gray, box_side, fit_into_field, resize, span
+from stages.predict_sample.best_path import best_path
 from stages.predict_sample.ink import DARKEST, EIGHT, dividing_threshold, find_ink, has_dark_ink, without_lines
-from stages.predict_sample.path import best_path
 from stages.predict_sample.pieces import Piece, find_row
 
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
@@ -64,18 +64,16 @@ def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
     is_pale = threshold < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
     ink = np.clip(ink / (2 * threshold), 0, 1)
 
-    field = cache(lambda piece: fit_field(ink, piece, rows, cols))
+    field_of = cache(lambda piece: fit_field(ink, piece, rows, cols))  # whole pieces are asked for twice
 
-    def fields(pieces: Sequence[Piece]) -> NDArray[np.float32]:
-        return np.stack([field(piece) for piece in pieces])
+    def sureness_of(pieces: Sequence[Piece]) -> NDArray[np.float32]:
+        return judge.sureness(np.stack([field_of(piece) for piece in pieces]))
 
     row, passed_over = find_row(written, strong)
-    pieces = best_path(
-        row[:LONGEST], lambda pieces: judge.sureness(fields(pieces)), judge.unsure_below, judge.false_positive_rate
-    )
+    pieces = best_path(row[:LONGEST], sureness_of, judge.unsure_below, judge.false_positive_rate)
     passed_over += [*row[LONGEST:], *(part for piece in pieces for part in piece.parts)]
     warning = TOO_LONG if len(row) > LONGEST else DOUBTFUL if is_pale else None
-    return Digits(pieces, fields(pieces), passed_over, warning)
+    return Digits(pieces, np.stack([field_of(piece) for piece in pieces]), passed_over, warning)
 
 
 def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:

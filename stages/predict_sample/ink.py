@@ -23,6 +23,11 @@ STROKES = 1.5  # background window / pen width: the window fills strokes but kee
 DARKEST = 99.9  # percentile of the ink, not the maximum: a few specks do not count
 FINE, GRAIN = 0.0012, 0.007  # of the longer side, half widths of means: finer than any pen; as coarse as noise
 OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backgrounds would blow up noise
+# A ruled line, looked for in a thumbnail of this longer side, where a pixel has so much ink.
+LINE_SIDE, LINE_INK = 400, 0.3
+SLOPES, SLOPE = range(-12, 13), 0.005  # so many steps of rows per column: up to 3.4 degrees
+LINE_FILLED, ENDS_FILLED = 0.7, 0.5  # shares of it that have ink: of all, and of the outer tenths
+LINE_THICKEST = 0.03  # of the thumbnail's longer side
 LIGHT = 0.4  # of the ink across other strokes: ruled lines have less (thinner or paler)
 
 
@@ -110,16 +115,17 @@ def ink_across(ink: Gray, strokes: Mask) -> float:
 
 def horizontal_lines(written: Mask) -> tuple[Mask, Mask]:
     """Nearly horizontal, thin lines from edge to edge: all their pixels, and those that no stroke crosses."""
-    small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), 400) > 0.3, size=3)
+    small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), LINE_SIDE) > LINE_INK, size=3)
     rows, columns = np.indices(small.shape)
     margin = max(1, small.shape[1] // 10)
     on_line, thickest = np.zeros_like(small), 0
-    for slope in range(-12, 13):  # in steps of 0.005, so up to 3.4 degrees
-        drop = np.rint(slope * 0.005 * columns).astype(int)
+    for step in SLOPES:
+        drop = np.rint(step * SLOPE * columns).astype(int)
         shifted = small[np.clip(rows + drop, 0, len(small) - 1), columns]
-        line = (shifted.mean(1) > 0.7) & (shifted[:, :margin].mean(1) > 0.5) & (shifted[:, -margin:].mean(1) > 0.5)
+        ends = np.minimum(shifted[:, :margin].mean(1), shifted[:, -margin:].mean(1))
+        line = (shifted.mean(1) > LINE_FILLED) & (ends > ENDS_FILLED)
         counts = np.bincount(ndimage.label(line)[0])[1:]
-        runs = np.where(counts <= 0.03 * max(small.shape) + 2, counts, 0)
+        runs = np.where(counts <= LINE_THICKEST * max(small.shape) + 2, counts, 0)
         line = np.concatenate([[False], runs > 0])[ndimage.label(line)[0]]
         thickest = max(thickest, int(runs.max(initial=0)))
         on_line |= line[np.clip(rows - drop, 0, len(small) - 1)]

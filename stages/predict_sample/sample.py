@@ -12,8 +12,8 @@ from stages.arrays.prepared import channels_last, open_prepared_images
 from stages.picture_files.decoding import strict_warnings
 from stages.picture_files.pixels import read_pixels
 from stages.predict_sample.digit import Judge, read_digits
+from stages.predict_sample.picture import luma, read_picture, to_bytes
 from stages.predict_sample.pieces import Piece
-from stages.predict_sample.reading import luma, read_picture, to_bytes
 from stages.running.process import InputError
 
 RED, BLUE, ORANGE = (255, 0, 0), (0, 0, 255), (255, 165, 0)

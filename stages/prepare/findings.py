@@ -13,7 +13,7 @@ KINDS = ("leaked", "contradictory", "repeated", "constant")  # the worst first
 COLUMNS = ("finding", "set", "row", "label", "other_set", "other_row", "other_label")
 MOST_LISTED = 10_000  # per kind and set; but all leaked rows: evaluate leaves these out
 
-Rows = NDArray[np.integer[Any]]
+RowNumbers = NDArray[np.integer[Any]]
 Hashes = NDArray[np.uint64]
 
 
@@ -48,7 +48,7 @@ class Findings:
         self,
         hashes: Hashes,
         is_constant: NDArray[np.bool_],
-        labels: Mapping[str, Rows],
+        labels: Mapping[str, RowNumbers],
         classes: Sequence[str | int],
     ) -> None:
         self._n, self._classes = len(labels["train"]), classes
@@ -61,7 +61,9 @@ class Findings:
         first_of_set = np.where(in_test, 0, first)
         first_of_set[in_test] = rows[in_test][_first_equal(hashes[rows[in_test]])]
         constant = np.flatnonzero(is_constant)
-        self._found: dict[tuple[str, str], tuple[Rows, Rows | None]] = {}  # rows, and the first equal one of each
+        self._found: dict[
+            tuple[str, str], tuple[RowNumbers, RowNumbers | None]
+        ] = {}  # rows, and the first equal one of each
         for kind, others, is_found in (
             ("leaked", first, in_test & (first < self._n)),
             ("contradictory", first, self._labels[rows] != self._labels[first]),

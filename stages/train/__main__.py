@@ -6,7 +6,7 @@ With TF_CONFIG, several processes share the work, with the same bytes; the first
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stages.network import CONFIDENCE, MODEL
 from stages.running import process
@@ -42,7 +42,9 @@ def main() -> None:
     tensorflow = convert(params["tensorflow"], TensorFlow)
     cluster = cluster_from_environment(train.shards, args.patience)
     if cluster.leads:
-        check_writable(*outputs(args), args.resume / "state.npz")
+        check_writable(
+            *outputs(args.models, args.metrics), args.resume / "state.npz"
+        )  # the backup's name is known later
     join = cluster.join if cluster.size > 1 else None
     with cluster.watched():
         start_tensorflow(tensorflow.instruction_set, tensorflow.device, join)
@@ -50,9 +52,18 @@ def main() -> None:
             fit(args, train, model, json.encode([train, model, tensorflow]), cluster)
 
 
-def outputs(args: argparse.Namespace) -> tuple[Path, Path, Path, Path]:
-    """The paths of the model, its confidence, its metrics, and the history of its epochs."""
-    return args.models / MODEL, args.models / CONFIDENCE, args.metrics / "train.json", args.metrics / "history.csv"
+class Outputs(NamedTuple):
+    """The files that the stage writes."""
+
+    model: Path
+    confidence: Path
+    metrics: Path
+    history: Path
+
+
+def outputs(models: Path, metrics: Path) -> Outputs:
+    """These files in the folders of models and of metrics."""
+    return Outputs(models / MODEL, models / CONFIDENCE, metrics / "train.json", metrics / "history.csv")
 
 
 def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes, cluster: "Cluster") -> None:
@@ -92,19 +103,19 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     alike = digests(params, data)
     cluster.agree(alike)
     backup = Backup(args.resume, fingerprint(repr(alike).encode(), [])) if cluster.leads else None
-    *results, history_file = outputs(args)
+    files = outputs(args.models, args.metrics)
     for history in training.run(backup):
-        if backup:
-            with replacing(history_file) as partial:
+        if cluster.leads:
+            with replacing(files.history) as partial:
                 write_csv(partial, list(history[0]), history)
-    if backup:
+    if cluster.leads:
         kept = training.kept(history)
-        figures = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
+        val_metrics = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
         sureness = measure_confidence(network, images, labels, training.validation_rows, are_glyphs)
-        with replacing_all(*results) as (model_file, confidence, metrics):
+        with replacing_all(files.model, files.confidence, files.metrics) as (model_file, confidence, metrics):
             save_network(network, model_file, train.learning_rate)
             write_json(confidence, sureness)
-            write_json(metrics, figures | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
+            write_json(metrics, val_metrics | {"val_n": len(training.validation_rows), "epochs": kept["epoch"]})
     cluster.finish()
     if backup:
         backup.remove()  # last: if another process is lost just now, only the writing must be repeated

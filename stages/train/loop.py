@@ -24,6 +24,8 @@ from stages.train.step import ShardedStep
 
 History = list[dict[str, float]]
 
+FOR_AUGMENTATION, FOR_OUTLIERS = 1, 3  # streams of random numbers for a batch, apart from each other
+
 
 class Training:
     """The training of a network.
@@ -115,16 +117,16 @@ class Training:
             InputError: the loss is not finite.
         """
         steps = -(-len(self.training_rows) // self.train.batch_size)
-        figures = ["accuracy", "loss", "val_accuracy", "val_loss"]
+        names = ["accuracy", "loss", "val_accuracy", "val_loss"]
         verbose = (1 if sys.stdout.isatty() else 2) if self.cluster.leads else 0
-        progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=figures)
+        progress = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=names)
         loss, correct, seen = 0.0, 0.0, 0.0
         means: dict[str, float] = {}
-        for batch, (images, labels, rows) in enumerate(ahead(self._batches(epoch))):
+        for batch, (images, labels, batch_rows) in enumerate(ahead(self._batches(epoch))):
             if self.train.schedule == "cosine":
                 done = ((epoch - 1) * steps + batch) / (self.train.epochs * steps)
                 self.optimizer.learning_rate = self.train.learning_rate * (1 + np.cos(np.pi * done)) / 2
-            losses, hits, known = self._step(images, labels, rows, epoch, batch)
+            losses, hits, known = self._step(images, labels, batch_rows, epoch, batch)
             loss, correct, seen = loss + losses, correct + hits, seen + known
             means = {"accuracy": correct / max(seen, 1), "loss": loss / max(seen, 1)}
             progress.update(batch + 1, list(means.items()), finalize=False)
@@ -140,15 +142,13 @@ class Training:
         batches = epoch_batches(len(self.training_rows), self.train.batch_size, self.train.seed, epoch)
         for batch, places in enumerate(batches):
             shards = self._step.local_shards(len(places))
-            local_rows = slice(shards[0].start, shards[-1].stop) if shards else slice(0, 0)
-            rows = self.training_rows[places[local_rows]]
+            rows = self.training_rows[places[shards.rows]]
             images, labels = self.images[rows], self.labels[rows]
             if self.train.outliers:
-                draws = self._random(epoch, batch, 3).random((len(places), DRAWS))
-                parts = [slice(shard.start - local_rows.start, shard.stop - local_rows.start) for shard in shards]
-                images, labels = add_outliers(images, labels, parts, draws[local_rows], self.train.outliers)
-            amounts = self._random(epoch, batch, 1).uniform(-1, 1, (len(places), AMOUNTS))
-            yield augment(images, amounts[local_rows], self.train.augmentation), labels, len(places)
+                draws = self._random(epoch, batch, FOR_OUTLIERS).random((len(places), DRAWS))
+                images, labels = add_outliers(images, labels, shards.within, draws[shards.rows], self.train.outliers)
+            amounts = self._random(epoch, batch, FOR_AUGMENTATION).uniform(-1, 1, (len(places), AMOUNTS))
+            yield augment(images, amounts[shards.rows], self.train.augmentation), labels, len(places)
 
     def _random(self, epoch: int, batch: int, use: int) -> np.random.Generator:
         """The generator for a whole batch; it is the same in all processes."""
@@ -158,7 +158,7 @@ class Training:
         """The probabilities of the validation rows; the processes share their batches like training shards."""
         n, classes = len(self.validation_rows), self.labels.shape[1]
         batches = -(-n // BATCH_SIZE)
-        local_batches = self.cluster.share(batches)
+        local_batches = self.cluster.local_parts(batches)
         rows = self.validation_rows[local_batches.start * BATCH_SIZE : local_batches.stop * BATCH_SIZE]
         filled = np.zeros(((local_batches.stop - local_batches.start) * BATCH_SIZE, classes), np.float32)
         if len(rows):
@@ -180,10 +180,10 @@ class Training:
             return False
         return len(history) - self.kept(history)["epoch"] >= self.train.early_stopping
 
-    def _digests(self, figures: dict[str, float]) -> dict[str, str]:
+    def _digests(self, metrics: dict[str, float]) -> dict[str, str]:
         """SHA-256 of the state of training."""
         weights = b"".join(variable.numpy().tobytes() for variable in self.variables)
-        return {"figures": sha256(repr(figures).encode()).hexdigest(), "weights": sha256(weights).hexdigest()}
+        return {"metrics": sha256(repr(metrics).encode()).hexdigest(), "weights": sha256(weights).hexdigest()}
 
     def _say(self, text: str) -> None:
         if self.cluster.leads:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stages.running.outputs import replacing
 from stages.running.process import reason
+from stages.running.root import in_project
 
 
 class Backup:
@@ -71,7 +72,7 @@ def digests(params: bytes, data: Iterable[Path]) -> dict[str, str]:
         "parameters": fingerprint(params, []),
         "data": fingerprint(b"", data),
         "code": fingerprint(b"", loaded_sources()),
-        "packages": fingerprint(repr(packages).encode(), [Path("requirements.lock")]),
+        "packages": fingerprint(repr(packages).encode(), [in_project("requirements.lock")]),
     }
 
 

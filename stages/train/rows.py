@@ -15,13 +15,13 @@ FEW = 50  # validation rows; of fewer, the 2 % that `confidence` uses are less t
 
 
 def split_rows(
-    labels: NDArray[np.float32], validation_split: float, validation_rows: str
+    labels: NDArray[np.float32], validation_split: float, which: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split the rows of a training set, one-hot (n, classes), into training and validation rows.
 
     Args:
         validation_split: the share that validates, rounded up.
-        validation_rows: "last": the last rows, as in Keras' `fit`; "stratified": the last rows of each class.
+        which: "last": the last rows, as in Keras' `fit`; "stratified": the last rows of each class.
 
     Returns:
         Both sets of row numbers in ascending order.
@@ -30,7 +30,7 @@ def split_rows(
         InputError: one is empty.
     """
     n = len(labels)
-    if validation_rows == "last":
+    if which == "last":
         trains = np.arange(n) < int(n * (1.0 - validation_split))
     else:
         classes = labels.argmax(axis=1)

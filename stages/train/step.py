@@ -1,5 +1,7 @@
 """One step of training: the gradients of a batch's shards, side by side, and their sum in a fixed order."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,6 +13,19 @@ from stages.network.inference import shard_slices
 from stages.running.process import InputError
 
 RANDOM_STATE = "seed_generator_state"  # Keras' name for it in any layer
+
+
+class LocalShards(NamedTuple):
+    """The shards of a batch that this process computes.
+
+    first, total: the number of the first of them, and how many the whole batch has.
+    rows: their rows in the batch. within: the rows of each, counted from the first of these.
+    """
+
+    first: int
+    total: int
+    rows: slice
+    within: list[slice]
 
 
 class ShardedStep:
@@ -59,26 +74,30 @@ class ShardedStep:
         self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # per call
         self._graph = tf.function(self._train)
 
-    def local_shards(self, n: int) -> list[slice]:
-        """The rows, in a batch of n, of each of this process's shards; it may have none."""
-        parts = shard_slices(n, self._shards)
-        return parts[self._cluster.share(len(parts))]
+    def local_shards(self, batch_rows: int) -> LocalShards:
+        """The shards of a batch of so many rows that this process computes; there may be none."""
+        shards = shard_slices(batch_rows, self._shards)
+        local = self._cluster.local_parts(len(shards))
+        start, stop = (shards[local.start].start, shards[local.stop - 1].stop) if local.stop > local.start else (0, 0)
+        within = [slice(shard.start - start, shard.stop - start) for shard in shards[local]]
+        return LocalShards(local.start, len(shards), slice(start, stop), within)
 
     def __call__(
-        self, images: NDArray[np.float32], labels: NDArray[np.float32], rows: int, epoch: int, batch: int
+        self, images: NDArray[np.float32], labels: NDArray[np.float32], batch_rows: int, epoch: int, batch: int
     ) -> tuple[float, float, float]:
         """Train on one batch.
 
         Args:
-            images, labels: `local_shards` of the batch, float32 (n, ...) and (n, classes), one-hot but for outliers.
-            rows: the size of the whole batch.
+            images, labels: rows of this process's shards, float32 (n, ...) and (n, classes), one-hot but for outliers.
+            batch_rows: the size of the whole batch.
             epoch, batch: the epoch's number, from 1; the batch's in the epoch, from 0.
 
         Returns:
             For the whole batch without outliers: the sum of losses, the number of right answers, the number of rows.
         """
-        figures = self._graph(tf.constant(images), tf.constant(labels), rows, tf.constant(self._seeds(epoch, batch)))
-        loss, hits, known = figures.numpy().tolist()
+        seeds = tf.constant(self._seeds(epoch, batch))
+        totals = self._graph(tf.constant(images), tf.constant(labels), batch_rows, seeds)
+        loss, hits, known = totals.numpy().tolist()
         return loss, hits, known
 
     def _seeds(self, epoch: int, batch: int) -> NDArray[np.int64]:
@@ -89,37 +108,34 @@ class ShardedStep:
             seeds[number, 1] += batch * self._shards * draws
         return seeds
 
-    def _train(self, images: tf.Tensor, labels: tf.Tensor, rows: int, seeds: tf.Tensor) -> tf.Tensor:
-        parts = shard_slices(rows, self._shards)
-        local_parts = self._cluster.share(len(parts))
-        offset = parts[local_parts.start].start if local_parts.stop > local_parts.start else 0
+    def _train(self, images: tf.Tensor, labels: tf.Tensor, batch_rows: int, seeds: tf.Tensor) -> tf.Tensor:
+        shards = self.local_shards(batch_rows)
         sizes = [int(np.prod(weight.shape)) for weight in self._weights]
         results = []
-        for number in range(local_parts.start, local_parts.stop):
+        for number, shard in enumerate(shards.within, shards.first):
             # As if all shards before had drawn, whichever process computes them.
             for place, (state, draws) in enumerate(zip(self._random_states, self._draws, strict=True)):
                 state.assign(seeds[place] + tf.constant([0, number * draws], seeds.dtype))
-            shard = slice(parts[number].start - offset, parts[number].stop - offset)
-            results.append(self._result(images[shard], labels[shard], rows, is_first=number == 0))
+            results.append(self._result(images[shard], labels[shard], batch_rows, is_first=number == 0))
         all_results = self._cluster.gather_parts(
-            tf.stack(results) if results else tf.zeros((0, sum(sizes) + 3)), len(parts)
+            tf.stack(results) if results else tf.zeros((0, sum(sizes) + 3)), shards.total
         )
         # One order: TensorFlow would rewrite a chain of additions, and `add_n` leaves the order open.
-        *sums, figures = tf.split(tf.reduce_sum(all_results, axis=0), [*sizes, 3])
+        *sums, totals = tf.split(tf.reduce_sum(all_results, axis=0), [*sizes, 3])
         gradients = [tf.reshape(total, weight.shape) for total, weight in zip(sums, self._weights, strict=True)]
         self._optimizer.apply(gradients, self._weights)
-        return figures
+        return totals
 
-    def _result(self, images: tf.Tensor, labels: tf.Tensor, rows: int, is_first: bool) -> tf.Tensor:
+    def _result(self, images: tf.Tensor, labels: tf.Tensor, batch_rows: int, is_first: bool) -> tf.Tensor:
         """The results of a shard, in one row: gradients, then what `__call__` returns."""
         known = tf.cast(tf.reduce_max(labels, axis=1) == 1, tf.float32)  # else it is an outlier
         with tf.GradientTape() as tape:
             probabilities = self._network(images, training=True)
             losses = self._loss_of(labels, probabilities)
-            share = tf.reduce_sum(losses) / rows
+            loss = tf.reduce_sum(losses) / batch_rows  # the shard's part of the batch's mean
             if is_first:
-                share += sum(weight.regularizer(weight) for weight in self._weights if weight.regularizer is not None)
+                loss += sum(weight.regularizer(weight) for weight in self._weights if weight.regularizer is not None)
         hits = keras.metrics.categorical_accuracy(labels, probabilities)
-        figures = [tf.reduce_sum(losses * known), tf.reduce_sum(hits * known), tf.reduce_sum(known)]
-        result = [*tape.gradient(share, self._weights), *figures]
+        totals = [tf.reduce_sum(losses * known), tf.reduce_sum(hits * known), tf.reduce_sum(known)]
+        result = [*tape.gradient(loss, self._weights), *totals]
         return tf.concat([tf.reshape(piece, [-1]) for piece in result], axis=0)

@@ -9,11 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from stages.running.params import PARAMS_FILE
 from stages.running.process import reason
 from stages.running.root import in_project
 
-LOCK_FILE = Path("requirements.lock")
+PACKAGES_LOCK = Path("requirements.lock")
 
 
 def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
@@ -110,7 +112,11 @@ def outputs(stage: Mapping[str, Any]) -> list[str]:
 def package_problems(lock: str) -> list[str]:
     """Say which packages in the text of a lock file are not installed in exactly this version: one line, or none."""
     others = []
-    for name, locked in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
+    for line in re.findall(r"^[\w.-]+==[^\\\n]+", lock, re.MULTILINE):
+        package = Requirement(line)
+        if package.marker and not package.marker.evaluate():
+            continue  # of another platform
+        name, locked = package.name, str(package.specifier).removeprefix("==")
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -121,6 +127,6 @@ def package_problems(lock: str) -> list[str]:
         return []
     more = f" (and {len(others) - 3} more)" if len(others) > 3 else ""
     return [
-        f"{LOCK_FILE}: the packages of {sys.executable} are not the locked ones: {'; '.join(others[:3])}{more}; "
+        f"{PACKAGES_LOCK}: the packages of {sys.executable} are not the locked ones: {'; '.join(others[:3])}{more}; "
         "run `make install`, and use its environment: `. .venv/bin/activate`"
     ]

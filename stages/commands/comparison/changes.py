@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stages.commands.comparison.results import LOCK, read_lock, recorded_outputs
+from stages.commands.comparison.results import DVC_LOCK, read_lock, recorded_outputs
 from stages.commands.comparison.revisions import WORKSPACE, Revision, changed_files
 from stages.running.params import PARAMS_FILE, flatten, parse
 from stages.running.process import InputError
 
-PACKAGES = "requirements.lock"
+PACKAGES_LOCK = "requirements.lock"
 MISSING = "-"  # a value that one of the two lacks
 
 
@@ -53,7 +53,7 @@ def find_changes(base: Revision) -> Changes:
         InputError: params.yaml or dvc.lock of one of them cannot be read.
     """
     now = Revision(WORKSPACE)
-    results = {LOCK, *recorded_outputs(base), *recorded_outputs(now)}
+    results = {DVC_LOCK, *recorded_outputs(base), *recorded_outputs(now)}
     return Changes(
         _differing(_read_params(base), _read_params(now)),
         _differing(read_packages(base), read_packages(now)),
@@ -64,7 +64,7 @@ def find_changes(base: Revision) -> Changes:
 
 def read_packages(revision: Revision) -> dict[str, str]:
     """The versions of the packages that a revision locks, by name."""
-    content = revision.read(PACKAGES) or b""
+    content = revision.read(PACKAGES_LOCK) or b""
     return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", content.decode(errors="replace"), re.MULTILINE))
 
 

@@ -14,9 +14,9 @@ from stages.running.params import parse
 from stages.running.process import InputError, reason
 from stages.tables import ERRORS, Row
 
-METRICS, LOCK = "metrics/test.json", "dvc.lock"
+METRICS, DVC_LOCK = "metrics/test.json", "dvc.lock"
 ERRORS_FILE = f"metrics/{ERRORS.file}"
-TEST_SET = "data/raw/test"
+RAW_TEST_SET = "data/raw/test"
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ def read_results(revision: Revision) -> Results:
         if content is None or path not in recorded:
             raise InputError(f"{revision}: has no {path}; `dvc repro` makes it")
         if hashlib.md5(content).hexdigest() != recorded[path]:
-            raise InputError(f"{revision}: {path} is not what {LOCK} records; `dvc repro` makes both anew")
+            raise InputError(f"{revision}: {path} is not what {DVC_LOCK} records; `dvc repro` makes both anew")
         contents[path] = content
     rows = ERRORS.parse(contents[ERRORS_FILE], f"{revision}: {ERRORS_FILE}")
-    if TEST_SET not in recorded:
-        raise InputError(f"{revision}: {LOCK} records no {TEST_SET}; another pipeline wrote it")
+    if RAW_TEST_SET not in recorded:
+        raise InputError(f"{revision}: {DVC_LOCK} records no {RAW_TEST_SET}; another pipeline wrote it")
     try:
         n = int(json.loads(contents[METRICS])["n"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{revision}: {METRICS} must be what evaluate wrote: {reason(error)}") from error
-    return Results(revision, n, {row["index"]: row for row in rows}, recorded[TEST_SET])
+    return Results(revision, n, {row["index"]: row for row in rows}, recorded[RAW_TEST_SET])
 
 
 def read_lock(revision: Revision) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def read_lock(revision: Revision) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read: git may have left a conflict in it.
     """
-    content = revision.read(LOCK) or b"stages: {}"
-    return parse(content.decode(errors="replace"), f"{revision}: {LOCK}").get("stages", {})
+    content = revision.read(DVC_LOCK) or b"stages: {}"
+    return parse(content.decode(errors="replace"), f"{revision}: {DVC_LOCK}").get("stages", {})
 
 
 def md5_as_dvc(path: Path) -> str:

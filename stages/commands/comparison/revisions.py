@@ -86,7 +86,7 @@ def head() -> Revision | None:
 
 
 def uncommitted(*paths: str, new: str = "all") -> list[str]:
-    """The files below `paths` that differ from the last commit.
+    """The files below `paths`, in the current folder, that differ from the last commit.
 
     Args:
         new: "all" includes untracked files, "no" does not.
@@ -97,7 +97,8 @@ def uncommitted(*paths: str, new: str = "all") -> list[str]:
     status = _git("status", "--porcelain", "-z", "--no-renames", f"--untracked-files={new}", "--", *paths)
     if status.returncode != 0:
         raise InputError(f"git status: {' '.join(status.stderr.split())}")
-    return [entry[3:] for entry in status.stdout.split("\0") if entry]
+    here = _git("rev-parse", "--show-prefix").stdout.strip("\n")  # names are from the repository's root
+    return [entry[3:].removeprefix(here) for entry in status.stdout.split("\0") if entry]
 
 
 def changed_files(base: Revision) -> list[str]:

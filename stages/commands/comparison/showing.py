@@ -20,7 +20,7 @@ from stages.tables import Row
 
 MOST_LISTED = 10  # images of a kind as text; JSON has all
 LONGEST_NAME = 40  # characters of a revision in a picture
-TEST_SET = "data/prepared/test"
+PREPARED_TEST_SET = "data/prepared/test"
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
@@ -99,8 +99,10 @@ def draw_galleries(folder: Path, comparison: Comparison) -> None:
         InputError: the images of the comparison are not in the working tree.
     """
     recorded = recorded_outputs(comparison.b.revision)
-    if md5_as_dvc(Path(TEST_SET)) != recorded.get(TEST_SET):
-        raise InputError(f"{TEST_SET}: not that of {comparison.b.revision}; `dvc checkout` or `dvc repro` brings it")
+    if md5_as_dvc(Path(PREPARED_TEST_SET)) != recorded.get(PREPARED_TEST_SET):
+        raise InputError(
+            f"{PREPARED_TEST_SET}: not that of {comparison.b.revision}; `dvc checkout` or `dvc repro` brings it"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     a, b = (shorten(results.revision, LONGEST_NAME) for results in (comparison.a, comparison.b))
     with replacing_all(folder / "mended.png", folder / "broken.png") as (mended, broken):
@@ -111,4 +113,4 @@ def draw_galleries(folder: Path, comparison: Comparison) -> None:
 def _draw(path: Path, title: str, errors: Mapping[int, Row]) -> None:
     shown = most_confident(list(errors.values()))
     some = f" (the {len(shown)} most confident)" if len(shown) < len(errors) else ""
-    draw_gallery(path, title + some, shown, open_prepared_images(Path(TEST_SET, IMAGES)))
+    draw_gallery(path, title + some, shown, open_prepared_images(Path(PREPARED_TEST_SET, IMAGES)))

@@ -30,7 +30,8 @@ def main() -> None:
 
     token = secrets.token_urlsafe(24)
     server = make_server(make_app(reader, model_facts(model, reader), token, args.host), args.host, args.port)
-    address = f"http://{args.host}:{server.effective_port}/?token={token}"
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    address = f"http://{host}:{server.effective_port}/?token={token}"
     print(f"Draw at {address}\nCtrl-C ends it.", flush=True)
     with tempfile.TemporaryDirectory(prefix="draw-") as folder:  # private to this user
         if not args.no_browser:

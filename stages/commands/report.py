@@ -20,12 +20,12 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, default=Path("report.md"), help="the same without pictures")
     args = parser.parse_args()
 
-    from stages.commands.comparison.review import review
+    from stages.commands.comparison.report import report
     from stages.commands.comparison.revisions import find_base
     from stages.running.outputs import replacing_all
 
     base, missing = find_base(args.base)
-    page, text = review(base, missing, args.trust_cache)
+    page, text = report(base, missing, args.trust_cache)
     with replacing_all(args.html, args.markdown) as (html, markdown):
         html.write_text(page, encoding="utf-8")
         markdown.write_text(text, encoding="utf-8")

@@ -48,9 +48,9 @@ def best_path(
     """
     whole = [join(piece, *piece.parts) for piece in row]
     edges, places = [], [0]
-    cut = 1 - false_positive_rate
+    cut_worth = 1 - false_positive_rate
     for piece, joined, sure in zip(row, whole, sureness(whole), strict=True):
-        ways = [Edge(0, 1, joined, 1.0)] if sure >= unsure_below else ways_to_read(piece, joined, cut)
+        ways = [Edge(0, 1, joined, 1.0)] if sure >= unsure_below else ways_to_read(piece, joined, cut_worth)
         edges += [edge._replace(start=places[-1] + edge.start, stop=places[-1] + edge.stop) for edge in ways]
         places.append(edges[-1].stop)
     for k, (left, right) in enumerate(pairwise(whole)):
@@ -66,14 +66,14 @@ def best_path(
     return best[-1][1]
 
 
-def ways_to_read(piece: Piece, joined: Piece, cut: float) -> list[Edge]:
+def ways_to_read(piece: Piece, joined: Piece, cut_worth: float) -> list[Edge]:
     """A piece with and without its parts, and each part of it between two cuts; the whole piece last.
 
     Args:
-        cut: the factor of a cut on the confidence in the pieces on its two sides.
+        cut_worth: the factor of a cut on the confidence in the pieces on its two sides.
     """
     cut_places = cuts(joined)
-    worths = [1.0, *(max(0.0, cut - LENGTH * length) for _, length in cut_places), 1.0]
+    worths = [1.0, *(max(0.0, cut_worth - LENGTH * length) for _, length in cut_places), 1.0]
     lefts = [np.zeros_like(joined.mask), *(left for left, _ in cut_places), joined.mask]
     edges = []
     for start, stop in combinations(range(len(lefts)), 2):

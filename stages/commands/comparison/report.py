@@ -33,7 +33,7 @@ PICTURES = {  # in the order of the page
 Metrics = dict[str, float]
 
 
-class Figure(NamedTuple):
+class Metric(NamedTuple):
     """A number in both revisions as text, and the difference."""
 
     name: str
@@ -42,7 +42,7 @@ class Figure(NamedTuple):
     difference: str
 
 
-def review(base: Revision | None, missing: str, trusted_cache: bool = False) -> tuple[str, str]:
+def report(base: Revision | None, missing: str, trusted_cache: bool = False) -> tuple[str, str]:
     """Review the results of the working tree.
 
     Args:
@@ -134,7 +134,7 @@ def _numbers(revision: Revision | None, path: str) -> Metrics:
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
-def _recalls(base: Revision, now: Revision) -> list[Figure]:
+def _recalls(base: Revision, now: Revision) -> list[Metric]:
     """The recall of each class in both revisions, the largest changes first."""
     before, after = (
         {row["class"]: row["recall"] for row in CLASSES.parse(revision.read(CLASSES_FILE) or b"", CLASSES_FILE)}
@@ -145,14 +145,14 @@ def _recalls(base: Revision, now: Revision) -> list[Figure]:
     return _rows({name: before[name] for name in known}, {name: after[name] for name in known})
 
 
-def _rows(before: Metrics, after: Metrics, comparable: bool = True) -> list[Figure]:
+def _rows(before: Metrics, after: Metrics, comparable: bool = True) -> list[Metric]:
     """The numbers of both revisions as text, in the order of the later one, and their differences."""
     rows = []
     for name in after | before:
         known = comparable and name in before and name in after
         rise = after[name] - before[name] if known else 0
         difference = _in_words(rise, "+") if rise else ""
-        rows.append(Figure(name, _in_words(before.get(name)), _in_words(after.get(name)), difference))
+        rows.append(Metric(name, _in_words(before.get(name)), _in_words(after.get(name)), difference))
     return rows
 
 
