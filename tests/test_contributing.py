@@ -40,6 +40,7 @@ def files_promised(kind: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.ours
 def test_what_the_page_adds_runs_and_passes_the_checks(project: Project, mnist: dict[str, np.ndarray]) -> None:
     before = {path.name: md5(path) for path in (project.root / "metrics/figures").iterdir()}
     assert change(project, "A metric") == {"stages/evaluate/grading.py"}

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,15 +15,18 @@ from stages.commands.draw import __main__ as draw
 from stages.commands.draw.facts import model_facts
 from stages.commands.draw.server import MOST_BYTES, make_app, make_server
 from stages.predict_sample.by_hand import Reader, open_reader
+from stages.running.params import parse
 from stages.running.process import InputError
-from tests.project import Project
+from tests.project import RECIPE, Project
 
 TOKEN = "a-token"
 
 
 @pytest.fixture(scope="module")
 def reader(reproduced: Project) -> Reader:
-    return open_reader(reproduced.root / "models/cnn.h5")
+    """The reproduced project's model, with the recipe's parameters, whatever a project's params.yaml has become."""
+    with patch("stages.running.params.read_params", lambda: parse(RECIPE, "RECIPE")):
+        return open_reader(reproduced.root / "models/cnn.h5")
 
 
 @pytest.fixture
@@ -54,8 +58,19 @@ def test_the_answer_is_what_predicting_by_hand_says(client: FlaskClient, reader:
     _, by_hand = reader.read(tmp_path / "77.png")
     answer = client.post("/read", data=png(drawn(100, 300))).get_json()
     assert answer["prediction"] == json.loads(json.dumps(by_hand)) and len(by_hand["glyphs"]) == 2
+    assert answer["size"] == [300, 600] and answer["picture"].startswith("data:image/png;base64,")
     assert [box["x"] for box in answer["boxes"]] == [glyph["x"] for glyph in by_hand["glyphs"]]
-    assert [(field["rows"], field["cols"], len(field["rgba"])) for field in answer["fields"]] == [(28, 28, 4184)] * 2
+    for digit, glyph in zip(answer["digits"], by_hand["glyphs"], strict=True):
+        assert [value for _, value in digit["bars"]] == glyph["probabilities"] and digit["shape"] == [28, 28]
+
+
+def test_bars_have_the_names_of_their_classes_in_whatever_order(reader: Reader, client: FlaskClient) -> None:
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    with patch.object(reader.predictor, "classes", names):
+        answer = client.post("/read", data=png(drawn(100))).get_json()
+    (digit,) = answer["digits"]
+    assert dict(digit["bars"]) == answer["prediction"]["probabilities"]
+    assert [name for name, _ in digit["bars"]] == names
 
 
 def test_a_bad_picture_is_one_line_and_the_server_goes_on(client: FlaskClient) -> None:
@@ -80,7 +95,7 @@ def test_a_bad_picture_is_one_line_and_the_server_goes_on(client: FlaskClient) -
 )
 def test_other_hosts_and_other_sites_get_no_answer(reader: Reader, headers: dict[str, str], status: int) -> None:
     client = make_app(reader, [], TOKEN, "127.0.0.1").test_client(use_cookies=False)
-    headers = {**headers, "Cookie": f"draw={TOKEN}"}
+    headers = {**headers, "Cookie": f"draw-80={TOKEN}"}
     assert client.post("/read", data=png(drawn(100)), headers=headers).status_code == status
 
 
@@ -89,7 +104,7 @@ def test_nobody_gets_an_answer_without_the_token(reader: Reader) -> None:
     for path in ("/", "/?token=", "/?token=other", "/read?token=a-token"):
         assert stranger.get(path).status_code == 403
     assert stranger.post("/read", data=png(drawn(100))).status_code == 403
-    stranger.set_cookie("draw", "other")
+    stranger.set_cookie("draw-80", "other")
     assert stranger.get("/").status_code == 403
 
 
@@ -108,22 +123,34 @@ def test_the_page_says_what_is_known_of_the_model(
     reader: Reader, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
+    monkeypatch.setattr("stages.commands.comparison.revisions.in_project", Path)
     model = Path("models/cnn.h5")
     tested = json.loads(Path("metrics/test.json").read_text())
     facts = model_facts(model, reader)
-    assert facts[:2] == ["models/cnn.h5", "57,562 parameters"]
+    assert facts[:2] == ["models/cnn.h5", f"{reader.predictor.parameters:,} parameters"]
     assert facts[2].startswith(f"accuracy {tested['accuracy']:.4f} (") and facts[3] == "trained without outliers"
     other = Path("mine.h5")
     other.write_bytes(model.read_bytes() + b"\0")
     assert not [fact for fact in model_facts(other, reader) if "accuracy" in fact]
+    for content in ("{", "{}", "[]"):
+        Path("metrics/test.json").write_text(content)
+        assert "its accuracy cannot be read" in model_facts(model, reader)
 
 
 def test_a_taken_port_and_a_missing_model_are_one_line(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(reader, [], TOKEN, "127.0.0.1")
     server = make_server(app, "127.0.0.1", 0)
-    with pytest.raises(InputError, match=rf"127\.0\.0\.1:{server.effective_port}: cannot listen there: .*in use; must"):
-        make_server(app, "127.0.0.1", server.effective_port)
+    with pytest.raises(InputError, match=rf"127\.0\.0\.1:{server.effective_port}: .*in use; must be a free"):
+        make_server(app, "127.0.0.1", int(server.effective_port))
     server.close()
+    for host, port, problem in (
+        ("127.0.0.1", 99999, "--port = 99999: must be from 0"),
+        ("0.0.0.0", 0, "--host = 0.0.0.0: must be one address"),
+        ("192.0.2.9", 0, "192.0.2.9:0: "),
+        ("nowhere", 0, "nowhere:0: "),
+    ):
+        with pytest.raises(InputError, match=problem):
+            make_server(app, host, port)
     monkeypatch.setattr(sys, "argv", ["draw", "--model", "none.h5"])
     with pytest.raises(InputError, match=r"none\.h5: no such file; `dvc repro` trains models/cnn\.h5"):
         draw.main()

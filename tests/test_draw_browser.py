@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -32,14 +33,26 @@ MINUS: Strokes = [[(0.2, 0.5), (0.32, 0.5)]]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of the page, with the committed model; Ctrl-C ends its server."""
-    command = [sys.executable, "-m", "stages.commands.draw", "--no-browser"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address that the server prints, and the file that it gives the browser, a slow one; Ctrl-C ends it."""
+    folder = tmp_path_factory.mktemp("browser")
+    browser = folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >{folder}/asked; exec sleep 60\n')
+    browser.chmod(0o755)
+    env = {**os.environ, "BROWSER": str(browser), "TMPDIR": str(folder)}
+    command = [sys.executable, "-m", "stages.commands.draw"]
+    server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert server.stdout
-    yield server.stdout.readline().split()[-1]
+    yield server.stdout.readline().split()[-1], folder / "asked"
     server.send_signal(signal.SIGINT)
     assert server.wait(20) == 0
+    assert not list(folder.glob("draw-*"))
+    os.killpg(server.pid, signal.SIGKILL)  # the browser
+
+
+@pytest.fixture
+def address(opened: tuple[str, Path]) -> str:
+    return opened[0]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +98,7 @@ def test_a_number_drawn_with_the_mouse_is_read_as_by_hand(page: Any, tmp_path: P
         draw(page, [*FOUR, *TWO])
     expect_text(page, "#answer", "42")
     assert page.locator("#boxes div").count() == page.locator("figure").count() == 2
-    assert page.locator(".bar.best").count() == 2 and page.locator("#warning").inner_text() == ""
+    assert page.locator(".bars .best").count() == 2 and page.locator("#warning").inner_text() == ""
     picture = page.evaluate("() => document.getElementById('sheet').toDataURL('image/png')")
     (tmp_path / "42.png").write_bytes(base64.b64decode(picture.partition(",")[2]))
     by_hand = json.loads(
@@ -114,6 +127,31 @@ def test_other_marks_have_a_dashed_box_and_no_digit_a_warning(page: Any, tmp_pat
     expect_text(page, "#warning", "no digit found")
 
 
+def test_a_stroke_while_an_answer_is_on_its_way_is_read_too(page: Any) -> None:
+    answers = []
+
+    def hold(route: Any) -> None:
+        answers.append(route)
+        if len(answers) > 1:  # the first answer is held back until the second is there
+            route.continue_()
+
+    page.route("**/read", hold)
+    draw(page, FOUR)
+    page.wait_for_timeout(1500)
+    draw(page, TWO)
+    expect_text(page, "#answer", "42")
+    answers[0].continue_()
+    page.wait_for_timeout(1500)
+    assert page.locator("#answer").inner_text() == "42" and len(answers) == 2
+
+
+def test_the_file_that_the_browser_is_given_opens_the_page(browser: Any, opened: tuple[str, Path]) -> None:
+    page = browser.new_context().new_page()
+    page.goto(opened[1].read_text().strip())
+    page.wait_for_url("http://127.0.0.1:*/")
+    sync_api.expect(page.locator("#sheet")).to_be_visible()
+
+
 def test_it_is_used_by_the_keyboard_alone(page: Any) -> None:
     page.locator("#sheet").focus()
     page.keyboard.press("Space")
@@ -127,6 +165,7 @@ def test_pictures_are_dropped_chosen_and_refused_with_a_line(page: Any, tmp_path
     drawn(100, 300).save(tmp_path / "77.png")
     page.locator("#file").set_input_files(tmp_path / "77.png")
     expect_text(page, "#answer", "77")
+    assert page.locator("#shown").is_visible() and not page.locator("#sheet").is_visible()
     content = base64.b64encode(png(drawn(200))).decode()
     page.evaluate(
         """content => {
@@ -140,6 +179,10 @@ def test_pictures_are_dropped_chosen_and_refused_with_a_line(page: Any, tmp_path
     (tmp_path / "notes.png").write_text("no picture")
     page.locator("#file").set_input_files(tmp_path / "notes.png")
     expect_text(page, "#warning", "the picture: not a picture of a known kind (save it as PNG or JPEG)")
+    drawn(100).save(tmp_path / "7.tif")  # which no browser shows
+    page.locator("#file").set_input_files(tmp_path / "7.tif")
+    expect_text(page, "#answer", "7")
+    page.get_by_text("Clear").click()
     draw(page, TWO)
     expect_text(page, "#answer", "2")
 

@@ -75,3 +75,11 @@ def test_accuracy_without_the_leaked_images_is_told_if_there_are_any() -> None:
     assert metrics["accuracy"] == 0.75 and metrics["accuracy_unseen"] == 1 and metrics["n_unseen"] == 3
     all_leaked = graded(leaked=range(4))
     assert all_leaked["n_unseen"] == 0 and "accuracy_unseen" not in all_leaked
+
+
+def test_accuracy_is_told_beside_that_of_always_answering_the_largest_class() -> None:
+    counts = grading.count_classes(ANSWERS, 3)
+    assert grading.baseline(counts) == 0.75
+    line, is_hardly_better = grading.beside_baseline(graded(), grading.baseline(counts))
+    assert line.startswith("accuracy 0.7500 (95 % interval 0.3") and line.endswith("largest class gives 0.7500")
+    assert is_hardly_better and not grading.beside_baseline(graded(), 0.25)[1]

@@ -30,7 +30,7 @@ from stages.train.confidence import measure_confidence  # noqa: E402
 from stages.train.loop import Training  # noqa: E402
 from stages.train.parameters import Train  # noqa: E402
 from stages.train.resume import Backup, fingerprint  # noqa: E402
-from stages.train.rows import ahead, epoch_batches, split_rows, validation_warning  # noqa: E402
+from stages.train.rows import ahead, epoch_batches, split_rows, steps_warning, validation_warning  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((50, 12, 12, 1), np.float32)
@@ -328,6 +328,13 @@ def test_the_key_of_a_backup_changes_with_parameters_and_with_content(tmp_path: 
     (tmp_path / "a").write_text("2")
     keys.append(fingerprint(b"1", [tmp_path / "a"]))
     assert len(set(keys)) == 3
+
+
+def test_few_steps_are_warned_of_with_what_makes_more() -> None:
+    recipe = section(Train)
+    assert "5 epochs of 5 steps are few" in str(steps_warning(600, recipe))
+    assert steps_warning(57_000, recipe) is None
+    assert steps_warning(600, section(Train, epochs=30, batch_size=32)) is None
 
 
 @pytest.mark.ours

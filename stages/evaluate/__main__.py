@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from stages.network import CONFIDENCE, MODEL
@@ -44,11 +45,17 @@ def main() -> None:
     answers = grading.read_answers(probabilities, labels)
     counts = grading.count_classes(answers, len(card.classes))
     loss, _ = loss_and_accuracy(probabilities, labels)
+    graded = grading.grade(answers, counts, loss, leaked)
+    line, is_hardly_better = grading.beside_baseline(graded, grading.baseline(counts))
+    if is_hardly_better:
+        print(f"warning: {line}: the network has learned little", file=sys.stderr)
+    else:
+        print(line)
     tables = [args.metrics / table.file for table in (ERRORS, CLASSES, CALIBRATION)]
     with replacing_all(card_path(args.models / MODEL), args.metrics / "test.json", *tables) as partials:
         description, metrics, errors, classes, calibration = partials
         write_json(description, msgspec.to_builtins(card))
-        write_json(metrics, grading.grade(answers, counts, loss, leaked))
+        write_json(metrics, graded)
         ERRORS.write(errors, grading.list_errors(answers, card.classes))
         CLASSES.write(classes, grading.list_classes(counts, card.classes))
         CALIBRATION.write(calibration, grading.list_bins(answers))

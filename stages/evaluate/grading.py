@@ -151,3 +151,16 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) 
         if len(unseen) > 0:
             graded["accuracy_unseen"] = round(float(unseen.mean()), DECIMALS)
     return graded
+
+
+def baseline(counts: Counts) -> float:
+    """The accuracy of always answering the largest class."""
+    return float(counts.support.max() / counts.support.sum())
+
+
+def beside_baseline(metrics: dict[str, float], baseline: float) -> tuple[str, bool]:
+    """The accuracy beside its baseline, for the log, and whether it is hardly better."""
+    accuracy, low, high = (metrics[f"accuracy{end}"] for end in ("", "_low", "_high"))
+    interval = f"95 % interval {low:.4f} to {high:.4f}"
+    line = f"accuracy {accuracy:.4f} ({interval}); always answering the largest class gives {baseline:.4f}"
+    return line, low <= baseline

@@ -34,6 +34,7 @@ class Sample:
 
     fields: the network's input, float32 in [0, 1]: (n, rows, cols) for digits that were found, else (n, rows, cols,
         channels); n is 1, unless a picture shows several digits, from the left.
+    size: height and width of a whole picture, turned upright, which boxes are in.
     boxes: around each digit of a picture; are_cut: whether it was cut out of connected ink.
     passed_over: boxes around ink that was not read.
     steps: title to picture, uint8 (h, w, 3), of the steps before it.
@@ -42,6 +43,7 @@ class Sample:
     """
 
     fields: NDArray[np.float32]
+    size: tuple[int, int] = (0, 0)
     boxes: list[Box] = dataclasses.field(default_factory=list)
     are_cut: list[bool] = dataclasses.field(default_factory=list)
     passed_over: list[Box] = dataclasses.field(default_factory=list)
@@ -107,7 +109,7 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
         with strict_warnings():
             content = read_pixels(path, channels, (rows, cols)).content
         pixels = np.frombuffer(content, np.uint8).reshape(rows, cols, channels).astype(np.float32)
-        return Sample((pixels / np.float32(255))[np.newaxis], steps={"original": original}, note=note)
+        return Sample((pixels / np.float32(255))[np.newaxis], size, steps={"original": original}, note=note)
     if channels != 1:
         raise InputError("params.yaml: predict.preprocessing = digit: finds gray digits; must be plain for colour")
     digits = read_digits(luma(rgb), rows, cols, judge)
@@ -121,7 +123,7 @@ def picture_sample(path: Path, shape: tuple[int, int, int], preprocessing: str, 
     )
     are_cut = [piece.is_cut for piece in digits.pieces]
     steps = {"original": original, "found": marked}
-    return Sample(digits.fields, boxes, are_cut, passed_over, steps, warning=digits.warning, note=note)
+    return Sample(digits.fields, size, boxes, are_cut, passed_over, steps, warning=digits.warning, note=note)
 
 
 def _box(piece: Piece, size: tuple[int, int], reduced: tuple[int, ...]) -> Box:

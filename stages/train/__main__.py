@@ -83,7 +83,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     from stages.train.confidence import measure_confidence
     from stages.train.loop import Training
     from stages.train.resume import Backup, digests, fingerprint
-    from stages.train.rows import validation_warning
+    from stages.train.rows import steps_warning, validation_warning
 
     data = args.data / IMAGES, args.data / LABELS
     images, labels = Rows(data[0]), open_array(data[1])
@@ -98,7 +98,8 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     if cluster.leads:
         network.summary()
     training = Training(network, images, labels, train, cluster)
-    if (warning := validation_warning(labels, training.validation_rows)) is not None and cluster.leads:
+    warnings = validation_warning(labels, training.validation_rows), steps_warning(len(training.training_rows), train)
+    for warning in filter(None, warnings if cluster.leads else ()):
         print(f"warning: {warning}", file=sys.stderr)
     alike = digests(params, data)
     cluster.agree(alike)

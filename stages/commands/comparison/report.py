@@ -96,6 +96,7 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
             "Test set": _rows(_numbers(base, METRICS), _numbers(now, METRICS), comparison is not None),
             "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
         },
+        "baseline": _baseline(now),
         "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
         "pictures": {title: _inline(Path(path)) for title, path in PICTURES.items() if Path(path).is_file()},
         "counts": counts[:MOST_ROWS],
@@ -132,6 +133,14 @@ def _numbers(revision: Revision | None, path: str) -> Metrics:
     """The numbers of a JSON file by dotted key; none if there is no such file."""
     values = flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _baseline(revision: Revision) -> float | None:
+    """The accuracy of always answering the largest class; None without results."""
+    if (content := revision.read(CLASSES_FILE)) is None:
+        return None
+    support = [row["support"] for row in CLASSES.parse(content, CLASSES_FILE)]
+    return max(support) / sum(support)
 
 
 def _recalls(base: Revision, now: Revision) -> list[Metric]:

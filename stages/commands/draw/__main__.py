@@ -5,6 +5,7 @@ import secrets
 import tempfile
 import webbrowser
 from pathlib import Path
+from threading import Thread
 
 from stages.network import MODEL
 from stages.running import process
@@ -38,7 +39,8 @@ def main() -> None:
             # Other users of this machine can read a command line, but not this file.
             redirect = Path(folder, "draw.html")
             redirect.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
-            webbrowser.open(redirect.as_uri())
+            # A browser in the terminal ends only when it is closed.
+            Thread(target=webbrowser.open, args=[redirect.as_uri()], daemon=True).start()
         server.run()
 
 

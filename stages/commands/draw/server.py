@@ -1,9 +1,12 @@
 """The server behind the page: it reads a picture, and answers nobody but the browser that came with the token."""
 
 import base64
+import io
+import logging
 import secrets
 import tempfile
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,12 +15,17 @@ import numpy as np
 from flask import Flask, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from numpy.typing import NDArray
+from PIL import Image
 from waitress.server import BaseWSGIServer, create_server  # type: ignore[import-untyped]
+from werkzeug.exceptions import HTTPException
 
-from stages.predict_sample.by_hand import Reader, in_words
-from stages.running.process import InputError
+from stages.plotting import tile
+from stages.predict_sample.by_hand import Reader
+from stages.running.process import InputError, reason
 
 MOST_BYTES = 20 << 20  # of a picture
+TOO_LARGE = f"the picture has more than {MOST_BYTES >> 20} MB; make it smaller first"
+LARGEST = 256  # pixels of a side: what the network sees is shown averaged down to it
 
 
 def make_app(reader: Reader, facts: list[str], token: str, host: str) -> Flask:
@@ -26,85 +34,109 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str) -> Flask:
     Args:
         facts: what the page says of the model.
         token: whoever opens the page with it gets a cookie; without either there is no answer.
-        host: the address that is listened at, beside which only this machine's own names are answered to.
+        host: the address that is listened at; requests to another name than it or this machine's own are refused.
     """
     app = Flask(__name__, template_folder=str(Path(__file__).parent), static_folder=None)
-    app.config |= {"TRUSTED_HOSTS": ["127.0.0.1", "localhost", host], "MAX_CONTENT_LENGTH": MOST_BYTES}
-    reading = Lock()  # TensorFlow's graph is made on the first request, and one at a time is enough
-    cookie = "draw"
+    app.config |= {"TRUSTED_HOSTS": ["127.0.0.1", "localhost", host, f"[{host}]"], "MAX_CONTENT_LENGTH": MOST_BYTES}
+    reading = Lock()  # one at a time is enough
 
     @app.before_request
     def check() -> ResponseReturnValue | None:
+        cookie = f"draw-{request.environ.get('SERVER_PORT')}"  # cookies know no port: each server has its own name
         given = request.args.get("token", "")
         if request.path == "/" and secrets.compare_digest(given.encode(), token.encode()):
             answer = redirect("/")
             answer.set_cookie(cookie, token, httponly=True, samesite="Lax")
             return answer
         if not secrets.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
-            abort(403, "Open the address that `make draw` printed: it has a token.")
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            abort(403, "Only the page itself may ask.")
+            abort(403, "open the address that `make draw` printed: it has a token")
+        if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            abort(403, "only the page itself may ask")
         return None
 
     @app.get("/")
     def page() -> Response:
         nonce = secrets.token_urlsafe(16)
-        content = render_template(
-            "page.html", nonce=nonce, facts=facts, draws=reader.preprocessing == "digit", most_bytes=MOST_BYTES
-        )
-        response = Response(content)
+        values = {"facts": facts, "draws": reader.preprocessing == "digit", "most_bytes": MOST_BYTES}
+        response = Response(render_template("page.html", nonce=nonce, too_large=TOO_LARGE, **values))
         response.headers["Content-Security-Policy"] = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data: blob:; "
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; "
             "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         return response
 
     @app.post("/read")
     def read() -> ResponseReturnValue:
-        with reading, tempfile.NamedTemporaryFile(prefix="draw-") as file:
-            file.write(request.get_data())
-            file.flush()
-            try:
+        try:
+            with reading, tempfile.NamedTemporaryFile(prefix="draw-") as file:
+                file.write(request.get_data())
+                file.flush()
                 sample, prediction = reader.read(Path(file.name))
-            except InputError as error:
-                return {"error": str(error).replace(file.name, "the picture")}, 400
+        except InputError as error:
+            return {"error": str(error).replace(file.name, "the picture")}, 400
+        except OSError as error:
+            return {"error": f"the picture cannot be kept while it is read: {reason(error)}"}, 507
+        classes = reader.predictor.classes
+        digits = prediction.get("glyphs", [prediction])
         return {
             "prediction": prediction,
-            "words": in_words(prediction),
-            "classes": reader.predictor.classes,
+            "size": sample.size,
+            "picture": _png(sample.steps["original"]),
             "boxes": [box._asdict() for box in sample.boxes],
-            "fields": [_pixels(field) for field in sample.fields],
+            "digits": [
+                {
+                    "predicted": digit["predicted"],
+                    "probability": digit["probability"],
+                    "warning": digit["warning"],
+                    "bars": list(zip(map(str, classes), _values(digit["probabilities"]), strict=True)),
+                    "seen": _png(tile(field, 1, LARGEST)),
+                    "shape": field.shape[:2],
+                }
+                for digit, field in zip(digits, sample.fields, strict=True)
+            ],
         }
 
-    @app.errorhandler(413)
-    def too_large(_: Exception) -> ResponseReturnValue:
-        return {"error": f"the picture has more than {MOST_BYTES >> 20} MB; make it smaller first"}, 413
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> ResponseReturnValue:
+        message = TOO_LARGE if error.code == 413 else str(error.description)
+        return ({"error": message} if request.path == "/read" else message), error.code or 500
 
     @app.after_request
     def harden(response: Response) -> Response:
-        response.headers |= {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
     return app
 
 
-def _pixels(field: NDArray[np.float32]) -> dict[str, Any]:
-    """What the network sees, (rows, cols) or (rows, cols, channels) in [0, 1], as RGBA bytes in base64."""
-    channels = field.reshape(*field.shape[:2], -1)
-    rgb = np.broadcast_to(channels[..., : 3 if channels.shape[2] >= 3 else 1], (*field.shape[:2], 3))
-    rgba = np.pad(rgb, ((0, 0), (0, 0), (0, 1)), constant_values=1)
-    content = np.rint(np.clip(rgba, 0, 1) * 255).astype(np.uint8).tobytes()
-    return {"rows": field.shape[0], "cols": field.shape[1], "rgba": base64.b64encode(content).decode()}
+def _values(probabilities: list[float] | dict[str, float]) -> list[float]:
+    return list(probabilities.values()) if isinstance(probabilities, dict) else probabilities
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    """A picture, uint8 (h, w, 3), as an address that holds it."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def make_server(app: Callable[..., Any], host: str, port: int) -> BaseWSGIServer:
     """Listen at an address; `run` serves until Ctrl-C.
 
     Raises:
-        InputError: the address is taken, or is none of this machine's.
+        InputError: the address is taken, or is not one of this machine's.
     """
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it counts who waits, on the terminal
     try:
-        return create_server(app, host=host, port=port, threads=2, ident=None, max_request_body_size=2 * MOST_BYTES)
+        if not 0 <= port < 1 << 16:
+            raise InputError(f"--port = {port}: must be from 0 to 65535")
+        if host != "localhost" and ip_address(host).is_unspecified:
+            raise InputError(f"--host = {host}: must be one address, which the browser then asks for")
+        options = {"threads": 4, "ident": None, "channel_timeout": 30, "max_request_body_size": 2 * MOST_BYTES}
+        return create_server(app, host=host, port=port, **options)
     except (OSError, ValueError) as error:
-        raise InputError(f"{host}:{port}: cannot listen there: {error}; must be a free port of this machine") from error
+        raise InputError(
+            f"{host}:{port}: {reason(error)}; must be a free port at an address of this machine"
+        ) from error
