@@ -54,7 +54,7 @@ handwriting: install  ## train a model that knows more hands than MNIST's, as th
 	@python -m stages.commands.preflight
 	@$(UNLOCK)
 	@# DVC refuses a name that this commit has an experiment of; the others' of this name are to stay.
-	@! dvc exp list --name-only | grep -qx handwriting || dvc exp remove --quiet handwriting
+	@if dvc exp list --name-only | grep -qx handwriting; then dvc exp remove --quiet handwriting; fi
 	@dvc exp run -n handwriting -S train.seed=2 -S train.epochs=20 -S train.learning_rate=0.002 \
 	  -S train.schedule=cosine -S 'model.filters=[32,64]' -S model.conv_dropout=0 -S model.dense_dropout=0.2 \
 	  -S train.augmentation.rotation=12 -S train.augmentation.shear=0.25 -S train.augmentation.zoom=0.12 \

@@ -51,12 +51,9 @@ def configs(count: int, chief: bool = False) -> list[str]:
     return [json.dumps({"cluster": jobs, "task": task}) for task in tasks]
 
 
-def train_command(**paths: str) -> list[str]:
-    """The command of the stage train in dvc.yaml, without its exec, with other paths where they are given."""
-    words = shlex.split(stages()["train"]["cmd"])[1:]
-    for option, path in paths.items():
-        words[words.index(f"--{option}") + 1] = path
-    return words
+def train_command() -> list[str]:
+    """The command of the stage train in dvc.yaml, without its exec."""
+    return shlex.split(stages()["train"]["cmd"])[1:]
 
 
 def start(command: Sequence[str], config: str, log: Path, cwd: Path, env: Mapping[str, str] = os.environ) -> Member:

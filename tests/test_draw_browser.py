@@ -40,6 +40,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     browser.write_text(f'#!/bin/sh\necho "$1" >{folder}/asked; exec sleep 60\n')
     browser.chmod(0o755)
     env = {**os.environ, "BROWSER": str(browser), "TMPDIR": str(folder)}
+    # A suite that runs in the background of a script ignores the signal, and would have its children do so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "stages.commands.draw"]
     server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert server.stdout

@@ -65,6 +65,11 @@ def test_the_variables_of_terraform_are_left_alone_in_silence() -> None:
     assert not any(name in ended.stderr for name in theirs)
 
 
+def test_what_is_pinned_all_the_same_is_cleared_without_a_line() -> None:
+    ended = run("import stages, os; print(os.environ.get('OPENBLAS_L2_SIZE'))", OPENBLAS_L2_SIZE="512")
+    assert (ended.stdout, ended.stderr) == ("None\n", "")
+
+
 def test_a_cluster_is_ignored_with_a_line_by_whoever_does_not_train() -> None:
     ended = run(START + "start_tensorflow('avx2', 'cpu'); import os; print('TF_CONFIG' in os.environ)", TF_CONFIG="{}")
     assert ended.stdout == "False\n" and "environment: ignoring TF_CONFIG (only train " in ended.stderr

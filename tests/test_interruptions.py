@@ -74,7 +74,8 @@ def test_two_trainings_at_once_with_other_parameters_both_end_well(
     """The shorter one ends, and clears up, while the longer one still writes its backups."""
 
     def command(name: str) -> list[str]:
-        return train_command(model=f"{name}.h5", confidence=f"{name}.c", metrics=f"{name}.json", history=f"{name}.csv")
+        *train, _, _ = train_command()
+        return [*train, name, name]  # its folders of models and of metrics
 
     project.set_param("train.epochs", LONG)
     longer = project.start(*command("longer"))
@@ -83,8 +84,8 @@ def test_two_trainings_at_once_with_other_parameters_both_end_well(
     shorter = project.run(*command("shorter"))
     assert shorter.returncode == 0, shorter.stderr
     assert longer.wait() == 0, (project.root / "log").read_text()
-    assert md5(project.root / "longer.h5") == undisturbed["models/cnn.h5"]
-    assert md5(project.root / "shorter.h5") == reproduced.digests()["models/cnn.h5"]
+    assert md5(project.root / "longer/cnn.h5") == undisturbed["models/cnn.h5"]
+    assert md5(project.root / "shorter/cnn.h5") == reproduced.digests()["models/cnn.h5"]
     assert not (project.root / ".resume").exists()
 
 

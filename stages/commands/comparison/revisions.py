@@ -25,8 +25,9 @@ class Revision:
 
     def __str__(self) -> str:
         """The name, and the short SHA of a commit unless it is in the name."""
-        short = (self.sha or "")[:10]
-        return self.name if self.name.startswith(short) else f"{self.name} ({short})"
+        if self.sha is None or self.sha.startswith(self.name):  # the workspace, or named by its SHA
+            return self.name
+        return f"{self.name} ({self.sha[:10]})"
 
     def read(self, path: str) -> bytes | None:
         """The content of a file of the project, or None if it is not there."""
