@@ -58,7 +58,8 @@ class Project:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that these tests may run in
         inherited = {name: value for name, value in os.environ.items() if name not in of_make}
-        return {**inherited, "PATH": path, **self.env}
+        cache = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}  # most of what a first `make lint` takes
+        return {**inherited, "PATH": path, **cache, **self.env}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=self.root, env=self.command_env(), text=True, capture_output=True)
