@@ -25,12 +25,12 @@ help:  ## list the targets
 install: $(INSTALLED)  ## create .venv with the locked packages
 
 $(INSTALLED): requirements.lock requirements-tools.lock
+	@rm -rf .venv # before python3 is looked for: it must not be the one in there
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
-	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
-	    echo "installing the locked packages to .venv: 3 GB (700 MB to download), two minutes on two free cores"; \
-	    rm -rf .venv; $$python -m venv .venv && break; \
-	    rm -rf .venv; \
-	  fi; \
+	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+	  echo "installing the locked packages to .venv: 3 GB (700 MB to download), two minutes on two free cores"; \
+	  $$python -m venv .venv && break; \
+	  rm -rf .venv; \
 	done; \
 	test -x .venv/bin/python || { echo "make: found no Python 3.11, 3.12 or 3.13 that can make .venv (TensorFlow has no \
 	other yet); python3 is: $$(python3 --version 2>&1); name one with make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -81,14 +81,14 @@ ci: install  ## what continuous integration runs: lint, test, all stages, report
 	@env -u BASE -u MAKEFLAGS $(MAKE) --no-print-directory lint test # or each make that a test runs would have this BASE
 	@# What DVC skips, or takes from its cache, somebody may have put there.
 	@dvc repro $(if $(TRUSTED),,--force --no-run-cache)
+	@# Where the cache was trusted, what takes little time is computed all the same.
 	@$(if $(TRUSTED),dvc repro --force --single-item evaluate predict-sample report)
 	@dvc metrics show metrics/test.json metrics/train.json
-	@: "$${BASE:=HEAD~1}"; \
-	if commit=$$($(COMMIT) "$$BASE^{commit}"); then \
+	@if commit=$$($(COMMIT) "$${BASE:-HEAD~1}^{commit}"); then \
 	  dvc params diff --md "$$commit"; dvc metrics diff --md "$$commit"; \
-	  set -- "$$BASE"; \
-	fi; \
-	python -m stages.commands.report $(TRUSTED) "$$@" && python -m stages.commands.gate $(TRUSTED) "$$@"
+	fi
+	@python -m stages.commands.report $(TRUSTED) $${BASE:+"$$BASE"}
+	@python -m stages.commands.gate $(TRUSTED) $${BASE:+"$$BASE"}
 
 verify: install  ## prove it: a clone, run in full, against dvc.lock; CORES=1, WORKERS=4 and CPU=Haswell run it otherwise
 	@python -m tests.verify $(if $(CORES),--cores $(CORES)) $(if $(WORKERS),--workers $(WORKERS)) \

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.running.outputs import writing
+from stages.running.outputs import naming
 
 DPI = 100
 CHART_COLORS = 64  # in the file of a chart
@@ -29,7 +29,7 @@ def new_figure(width: int, height: int, **options: Any) -> Figure:
 
 def save_figure(figure: Figure, path: Path, colors: int | None = None) -> None:
     """Write a figure as PNG. `colors` limits the number of colors: a chart then takes a third of the bytes."""
-    with writing(path), warnings.catch_warnings():
+    with naming(path), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a character that the font lacks is shown as a box
         figure.savefig(path, metadata={"Software": None})
         if colors is not None:

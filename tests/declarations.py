@@ -64,9 +64,10 @@ def params_declared(stage: str) -> set[str]:
 
 
 def params_in_code(module: str) -> set[str]:
-    """The keys that a stage's module takes, of whole sections: `convert(params["train"], Train)`."""
-    folder = ROOT / module.replace(".", "/")
-    text = (folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")).read_text()
+    """The keys that a stage's folder takes, of whole sections: `convert(params["train"], Train)`."""
+    path = ROOT / module.replace(".", "/")
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    text = "".join(file.read_text() for file in files)
     sections = re.findall(r'params(?:\([^)]*\))?\["(\w+)"\]', text)
     return {key for key in flatten(load(ROOT / "params.yaml")) if key.partition(".")[0] in sections}
 

@@ -25,7 +25,7 @@ TOKEN = "a-token"
 @pytest.fixture(scope="module")
 def reader(reproduced: Project) -> Reader:
     """The reproduced project's model, with the recipe's parameters, whatever a project's params.yaml has become."""
-    with patch("stages.running.params.read_params", lambda: parse(RECIPE, "RECIPE")):
+    with patch("stages.predict_sample.loading.read_params", lambda: parse(RECIPE, "RECIPE")):
         return open_reader(reproduced.root / "models/cnn.h5")
 
 
@@ -123,7 +123,7 @@ def test_the_page_says_what_is_known_of_the_model(
     reader: Reader, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    monkeypatch.setattr("stages.commands.comparison.revisions.in_project", Path)
+    monkeypatch.setattr("stages.commands.draw.facts.in_project", Path)
     model = Path("models/cnn.h5")
     tested = json.loads(Path("metrics/test.json").read_text())
     facts = model_facts(model, reader)

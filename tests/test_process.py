@@ -21,7 +21,7 @@ MAIN = """
 import os, signal, sys
 from pathlib import Path
 from stages.running import process
-from stages.running.outputs import replacing_all, write_json, writing
+from stages.running.outputs import replacing_all, write_json, naming
 def main():
     {body}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
@@ -101,7 +101,7 @@ def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(
     ended = run(
         f"with replacing_all(Path({str(small_disk / 'a.npy')!r}), Path({str(small_disk / 'b.json')!r})) as (a, b):\n"
         "        write_json(b, {})\n"
-        "        with writing(a): a.write_bytes(bytes(10**6))"
+        "        with naming(a): a.write_bytes(bytes(10**6))"
     )
     (line,) = our_lines(ended.stderr)
     assert ended.returncode == 1

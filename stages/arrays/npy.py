@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.running.outputs import writing
+from stages.running.outputs import naming
 
 IMAGES, LABELS = "images.npy", "labels.npy"  # each set has its own folder
 CHUNK_BYTES = 16 << 20  # large enough for numpy's speed, small beside TensorFlow's own memory
@@ -69,7 +69,7 @@ def write_array(path: Path, dtype: str, shape: Sequence[int], blocks: Iterable[A
         dtype: as in the file's header, "|u1" or "<f4".
         blocks: bytes, or other buffers such as `memoryview`.
     """
-    with writing(path), path.open("wb") as output:
+    with naming(path), path.open("wb") as output:
         header = {"descr": dtype, "fortran_order": False, "shape": tuple(shape)}
         np.lib.format.write_array_header_1_0(output, header)
         output.writelines(blocks)

@@ -1,9 +1,4 @@
-"""Is B better than A? Compares the committed results of two revisions, image by image. Not a stage.
-
-python -m stages.commands.compare HEAD~1                  that commit with the working tree
-python -m stages.commands.compare main my-branch          two revisions
-python -m stages.commands.compare main --pictures folder  also draw the mended and broken images
-"""
+"""Is B better than A? Compares the committed results of two revisions, image by image. Not a stage."""
 
 import argparse
 import json

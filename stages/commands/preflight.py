@@ -1,7 +1,5 @@
 """Checks before any stage works: the whole params.yaml, the files it names, and whether packages are the locked ones.
 
-    python -m stages.commands.preflight
-
 It can only stop a run, so no result depends on it and no stage declares it.
 """
 

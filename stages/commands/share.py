@@ -1,7 +1,5 @@
 """Run one process of a shared training: the first in TF_CONFIG runs the pipeline, the others train with it.
 
-    python -m stages.commands.share [arguments of dvc repro]
-
 Every machine starts the same command, whatever its rank. It only starts other programs, so no result depends on it and
 no stage declares it.
 """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stages.ingest.parameters import Data
 from stages.ingest.raw import FILES, check_arrays, replacing_raw, some, summary
-from stages.running.outputs import writing
+from stages.running.outputs import naming
 from stages.running.process import InputError, reason
 
 HOLDS = f"must hold {', '.join(FILES)} as .npy"
@@ -52,7 +52,7 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
                     hint = "" if archive is None else f"; it holds {some(there.values())}; unzip class folders first"
                     raise InputError(f"{source / name}.npy: no such file; a data source {HOLDS}{hint}")
                 content = archive.open(entry) if archive else (source / entry).open("rb")
-                with content, writing(partials[name]), partials[name].open("wb") as output:
+                with content, naming(partials[name]), partials[name].open("wb") as output:
                     shutil.copyfileobj(content, output)
                 arrays[str(source / entry)] = _open(partials[name], str(source / entry))
             check_arrays(arrays)

@@ -14,7 +14,7 @@ from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5  # what 
 from stages.arrays.prepared import MOST_CHANNELS
 from stages.network.architecture import LOSS, build_optimizer
 from stages.network.inference import predict_probabilities
-from stages.running.outputs import md5, writing
+from stages.running.outputs import md5, naming
 from stages.running.process import InputError, reason
 
 
@@ -28,7 +28,7 @@ def save_network(network: keras.Model, path: Path, learning_rate: float) -> None
     with h5py.File(path.name, "w", driver="core", backing_store=False) as memory:
         save_model_to_hdf5(network, memory)
         content = memory.id.get_file_image()
-    with writing(path):
+    with naming(path):
         path.write_bytes(content)
 
 

@@ -22,8 +22,8 @@ def main() -> None:
         help="folders: of the model, of the prepared test set, and to write prediction.json and prediction.png to",
     )
     args = parser.parse_args()
-    if bool(args.pictures) == bool(args.stage):
-        parser.error("give either pictures, or --stage and its folders")
+    if bool(args.pictures) == bool(args.stage) or (args.stage and (args.model or args.json)):
+        parser.error("give either pictures, with --model and --json if need be, or --stage and its folders")
 
     from stages.predict_sample.by_hand import open_reader, predict_pictures
 
@@ -38,20 +38,13 @@ def predict_input(models: Path, data: Path, metrics: Path) -> None:
     Args:
         models: folder of the model. data: folder of the prepared test set. metrics: folder to write to.
     """
-    from msgspec import convert
-
-    from stages.network.parameters import TensorFlow
-    from stages.network.runtime import start_tensorflow
-    from stages.predict_sample.by_hand import passed_over
     from stages.predict_sample.figure import draw_prediction
-    from stages.predict_sample.parameters import Predict
+    from stages.predict_sample.in_words import other_marks
+    from stages.predict_sample.loading import start
     from stages.predict_sample.sample import read_sample
     from stages.running.outputs import replacing_all, write_json
-    from stages.running.params import read_params
 
-    params = read_params()
-    predict, tensorflow = convert(params["predict"], Predict), convert(params["tensorflow"], TensorFlow)
-    start_tensorflow(tensorflow.instruction_set, tensorflow.device)
+    predict = start()
 
     from stages.predict_sample.prediction import load_predictor
 
@@ -60,11 +53,11 @@ def predict_input(models: Path, data: Path, metrics: Path) -> None:
     sample = read_sample(source, data, predict.index, predictor.field_shape, predict.preprocessing, predictor.judge)
     prediction = predictor.predict(sample)
     label = None if sample.label is None else predictor.classes[sample.label]
-    print(f"Predict: {'?' if prediction['predicted'] is None else prediction['predicted']}")
-    remarks = (("Label", label), ("Warning", prediction["warning"]), ("Note", passed_over(prediction)))
+    print(process.printable(f"Predict: {'?' if prediction['predicted'] is None else prediction['predicted']}"))
+    remarks = (("Label", label), ("Warning", prediction["warning"]), ("Note", other_marks(prediction)))
     for name, remark in (*remarks, ("Note", sample.note)):
         if remark is not None:
-            print(f"{name}: {remark}")
+            print(process.printable(f"{name}: {remark}"))
     origin = {"input": source.name, "index": sample.index, "label": label}
     with replacing_all(metrics / "prediction.json", metrics / "prediction.png") as (written, figure):
         write_json(written, {**origin, **prediction, "note": sample.note})

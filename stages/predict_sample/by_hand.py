@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.network import MODEL
+from stages.predict_sample.in_words import in_words
 from stages.predict_sample.picture import find_pictures
 from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError, printable
@@ -40,20 +41,13 @@ def open_reader(model: Path | None = None) -> Reader:
         InputError: there is no such model, or it is none for such pictures.
         SystemExit: params.yaml is wrong, which is said on stderr.
     """
-    from msgspec import convert
+    from stages.predict_sample.loading import start
 
-    from stages.network.parameters import TensorFlow
-    from stages.network.runtime import start_tensorflow
-    from stages.predict_sample.parameters import Predict
-    from stages.running.params import read_params
-
-    params = read_params()
-    predict, tensorflow = convert(params["predict"], Predict), convert(params["tensorflow"], TensorFlow)
-    start_tensorflow(tensorflow.instruction_set, tensorflow.device)
+    preprocessing = start().preprocessing
 
     from stages.predict_sample.prediction import load_predictor
 
-    return Reader(load_predictor(model or in_project(f"models/{MODEL}"), predict.preprocessing), predict.preprocessing)
+    return Reader(load_predictor(model or in_project(f"models/{MODEL}"), preprocessing), preprocessing)
 
 
 opened = cache(open_reader)
@@ -100,18 +94,3 @@ def predict_pictures(reader: Reader, paths: Iterable[Path], as_json: bool) -> bo
             line = printable(f"{path}: {in_words(prediction)}")
         print(line, flush=True)
     return all_read
-
-
-def in_words(prediction: dict[str, Any]) -> str:
-    """One line for a person, "7 (99.9 %)" or "42 (97.1 %, 99.0 %)", and what to know about it."""
-    digits = prediction.get("glyphs", [prediction])
-    chances = ", ".join(f"{digit['probability'] or 0:.1%}".replace("%", " %") for digit in digits)
-    answer = "?" if prediction["predicted"] is None else f"{prediction['predicted']} ({chances})"
-    remarks = [prediction["warning"], passed_over(prediction), prediction["note"]]
-    return " - ".join([answer, *(remark for remark in remarks if remark)])
-
-
-def passed_over(prediction: dict[str, Any]) -> str | None:
-    """A note on ink that was not read."""
-    count = len(prediction.get("passed_over", []))
-    return f"{count} other mark{'s' if count > 1 else ''} passed over" if count else None

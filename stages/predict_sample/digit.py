@@ -62,9 +62,9 @@ def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
     if not strong.any() or threshold < LEAST_CONTRAST:
         return Digits([], np.zeros((1, rows, cols), np.float32), [], "no digit found")
     is_pale = threshold < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
-    ink = np.clip(ink / (2 * threshold), 0, 1)
+    scaled = np.clip(ink / (2 * threshold), 0, 1)  # 0.5 at an outline
 
-    field_of = cache(lambda piece: fit_field(ink, piece, rows, cols))  # whole pieces are asked for twice
+    field_of = cache(lambda piece: fit_field(scaled, piece, rows, cols))  # whole pieces are asked for twice
 
     def sureness_of(pieces: Sequence[Piece]) -> NDArray[np.float32]:
         return judge.sureness(np.stack([field_of(piece) for piece in pieces]))

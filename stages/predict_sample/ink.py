@@ -27,6 +27,7 @@ OFFSET = 0.05  # added to both sides of the ratio ink/background, or black backg
 LINE_SIDE, LINE_INK = 400, 0.3
 SLOPES, SLOPE = range(-12, 13), 0.005  # so many steps of rows per column: up to 3.4 degrees
 LINE_FILLED, ENDS_FILLED = 0.7, 0.5  # shares of it that have ink: of all, and of the outer tenths
+TINY, FAR = 0.1, 0.5  # of the longer side: what is left of no digit; of a side: how far a frame's lines are apart
 LINE_THICKEST = 0.03  # of the thumbnail's longer side
 LIGHT = 0.4  # of the ink across other strokes: ruled lines have less (thinner or paler)
 
@@ -88,10 +89,11 @@ def without_lines(ink: Gray, written: Mask) -> Mask:
     rest = written & ~(horizontal | vertical)
     pieces = ndimage.find_objects(ndimage.label(rest, EIGHT)[0])
     largest = max((max(ys.stop - ys.start, xs.stop - xs.start) for ys, xs in pieces), default=0)
-    if largest < 0.1 * max(written.shape):
+    if largest < TINY * max(written.shape):  # nothing but lines: empty ruled paper, or a 1
         return rest if horizontal.any() else written
     if far_apart(horizontal, 0) and far_apart(vertical, 1):  # a frame or a grid, with any pen
         return rest
+    # Lines that join the largest piece may be its strokes: they are ruled if they are lighter than its others.
     labels, _ = ndimage.label(written, EIGHT)
     joined = labels == np.argmax(np.bincount(labels[rest]))
     light = LIGHT * ink_across(ink, joined & ~(along_horizontal | along_vertical))
@@ -103,7 +105,7 @@ def without_lines(ink: Gray, written: Mask) -> Mask:
 
 def far_apart(lines: Mask, axis: int) -> bool:
     """Whether parallel lines are spread along an axis, over more than half of the picture."""
-    return bool(lines.any() and np.ptp(np.nonzero(lines)[axis]) > 0.5 * lines.shape[axis])
+    return bool(lines.any() and np.ptp(np.nonzero(lines)[axis]) > FAR * lines.shape[axis])
 
 
 def ink_across(ink: Gray, strokes: Mask) -> float:
@@ -116,27 +118,35 @@ def ink_across(ink: Gray, strokes: Mask) -> float:
 def horizontal_lines(written: Mask) -> tuple[Mask, Mask]:
     """Nearly horizontal, thin lines from edge to edge: all their pixels, and those that no stroke crosses."""
     small = ndimage.maximum_filter(thumbnail(written.astype(np.float32), LINE_SIDE) > LINE_INK, size=3)
-    reach = 1 + round(SLOPES[-1] * SLOPE * small.shape[1])
-    if not (ndimage.maximum_filter1d(small, 2 * reach + 1, axis=0, mode="nearest").mean(1) > LINE_FILLED).any():
-        return np.zeros_like(written), np.zeros_like(written)  # whichever way it slopes: this saves most of the time
-    rows, columns = np.indices(small.shape)
-    margin = max(1, small.shape[1] // 10)
-    on_line, thickest = np.zeros_like(small), 0
-    for step in SLOPES:
-        drop = np.rint(step * SLOPE * columns).astype(int)
-        shifted = small[np.clip(rows + drop, 0, len(small) - 1), columns]
-        ends = np.minimum(shifted[:, :margin].mean(1), shifted[:, -margin:].mean(1))
-        line = (shifted.mean(1) > LINE_FILLED) & (ends > ENDS_FILLED)
-        counts = np.bincount(ndimage.label(line)[0])[1:]
-        runs = np.where(counts <= LINE_THICKEST * max(small.shape) + 2, counts, 0)
-        line = np.concatenate([[False], runs > 0])[ndimage.label(line)[0]]
-        thickest = max(thickest, int(runs.max(initial=0)))
-        on_line |= line[np.clip(rows - drop, 0, len(small) - 1)]
+    on_line, thickest = thin_lines(small)
+    if not thickest:
+        return np.zeros_like(written), np.zeros_like(written)
     along = written & (resize(on_line.astype(np.float32), written.shape, Image.Resampling.NEAREST) > 0.5)
     tall = max(3, int((thickest + 1) * written.shape[0] / len(small)))
     padded = np.pad(written, ((tall, tall), (0, 0)), mode="edge")
     crossing = ndimage.binary_opening(padded, np.ones((tall, 1)))[tall:-tall]
     return along, along & ~crossing
+
+
+def thin_lines(small: Mask) -> tuple[Mask, int]:
+    """The pixels on such lines in a thumbnail, and the thickness of the thickest, in pixels; 0 if there is none."""
+    on_line, thickest = np.zeros_like(small), 0
+    reach = 1 + round(SLOPES[-1] * SLOPE * small.shape[1])
+    if not (ndimage.maximum_filter1d(small, 2 * reach + 1, axis=0, mode="nearest").mean(1) > LINE_FILLED).any():
+        return on_line, thickest  # no slope has one: to try them all takes most of the time
+    rows, columns = np.indices(small.shape)
+    margin = max(1, small.shape[1] // 10)
+    for step in SLOPES:
+        drop = np.rint(step * SLOPE * columns).astype(int)
+        shifted = small[np.clip(rows + drop, 0, len(small) - 1), columns]
+        ends = np.minimum(shifted[:, :margin].mean(1), shifted[:, -margin:].mean(1))
+        runs, _ = ndimage.label((shifted.mean(1) > LINE_FILLED) & (ends > ENDS_FILLED))
+        heights = np.bincount(runs)
+        heights[0] = 0
+        heights[heights > LINE_THICKEST * max(small.shape) + 2] = 0
+        thickest = max(thickest, int(heights.max()))
+        on_line |= (heights > 0)[runs][np.clip(rows - drop, 0, len(small) - 1)]
+    return on_line, thickest
 
 
 def thumbnail(gray: Gray, side: int) -> Gray:

@@ -1,5 +1,6 @@
 """Pieces of ink: which of them stand in a row, like the digits of a number, and where one may be cut."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,14 +66,26 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
     Args:
         written: ink (h, w), at least some of it strong.
     """
+    pieces, frames = heavy_pieces(written, strong)
+    digits, apart = with_parts(pieces)
+    row = line_up(digits)
+    return row, [*frames, *apart, *(digit for digit in digits if digit not in row)]
+
+
+def heavy_pieces(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
+    """The pieces that are no dirt, the heaviest first, and apart from them what frames another."""
     labels, count = ndimage.label(written, EIGHT)
     mass = np.bincount(labels[strong], minlength=count + 1)[1:]
     boxes, heaviest = ndimage.find_objects(labels), np.argsort(-mass, kind="stable")[:MOST]
     inked = [Piece(boxes[k][0].start, boxes[k][1].start, labels[boxes[k]] == k + 1) for k in heaviest if mass[k] > 0]
-    others = [piece for piece in inked if any(encloses(piece, other) for other in inked)]
-    pieces = [piece for piece in inked if piece not in others]
-    pieces.sort(key=lambda piece: -weight(piece, written.shape))
-    pieces = [piece for piece in pieces if piece.mask.sum() >= SPECK * weight(pieces[0], written.shape)]
+    frames = [piece for piece in inked if any(encloses(piece, other) for other in inked)]
+    pieces = sorted((piece for piece in inked if piece not in frames), key=lambda piece: -weight(piece, written.shape))
+    least = SPECK * weight(pieces[0], written.shape)
+    return [piece for piece in pieces if piece.mask.sum() >= least], frames
+
+
+def with_parts(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Digits, the heaviest first, with the small pieces near them as their parts; and the other small pieces."""
     main, reach = pieces[0], REACH * max(pieces[0].mask.shape)
     digits: list[Piece] = []
     small: list[Piece] = []
@@ -85,21 +98,27 @@ def find_row(written: Mask, strong: Mask) -> tuple[list[Piece], list[Piece]]:
             digits[near[0]] = join(digits[near[0]], piece)
         else:
             digits.append(piece)
+    apart = []
     for piece in sorted(small, key=lambda piece: min(gap(piece, digit) for digit in digits)):
         # Parts of a digit count, too: a part may be near to another part only.
         away, k = min((gap(piece, part), k) for k, digit in enumerate(digits) for part in (digit, *digit.parts))
         if away <= reach and piece.mask.shape[1] <= max(digits[k].mask.shape):
             digits[k] = replace(digits[k], parts=(*digits[k].parts, piece))
         else:
-            others.append(piece)
-    row, rest = digits[:1], digits[1:]
+            apart.append(piece)
+    return digits, apart
+
+
+def line_up(digits: Sequence[Piece]) -> list[Piece]:
+    """The first digit's row, from the left: the digits beside it, or beside one that is."""
+    row, rest = [digits[0]], digits[1:]
     for piece in sorted(rest, key=lambda piece: piece.left):
         if piece.left > row[0].left and is_beside(row[-1], piece):
             row.append(piece)
     for piece in sorted(rest, key=lambda piece: -piece.left):
         if piece.left < row[0].left and is_beside(piece, row[0]):
             row.insert(0, piece)
-    return row, [*others, *(piece for piece in rest if piece not in row)]
+    return row
 
 
 def weight(piece: Piece, shape: tuple[int, ...]) -> float:

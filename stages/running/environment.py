@@ -12,7 +12,7 @@ CLEARED_PREFIXES = (
 )
 
 # Cleared without a line: OpenBLAS' kernels are pinned below, and h5py itself sets the other.
-UNSAID_PREFIXES = ("OPENBLAS_", "HDF5_PLUGIN_PATH")
+UNNAMED_PREFIXES = ("OPENBLAS_", "HDF5_PLUGIN_PATH")
 
 # TF_CONFIG (where to compute, not what) is for train and `ignore_cluster`; the rest are Terraform's usual ones.
 KEPT_PREFIXES = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_DATA_DIR", "TF_IN_", "TF_INPUT", "TF_LOG")
@@ -62,8 +62,8 @@ def pin() -> None:
     """
     pinned = PINNED | (PINNED_WITH_AVX2 if has_avx2() else {})
     theirs = [name for name in os.environ if name.startswith(CLEARED_PREFIXES) and not name.startswith(KEPT_PREFIXES)]
-    said = [name for name in theirs if not name.startswith(UNSAID_PREFIXES)]
-    ignored = sorted(name for name in said if os.environ[name] != pinned.get(name))
+    named = [name for name in theirs if not name.startswith(UNNAMED_PREFIXES)]
+    ignored = sorted(name for name in named if os.environ[name] != pinned.get(name))
     for name in theirs:
         del os.environ[name]
     os.environ.update(pinned)

@@ -61,11 +61,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_all(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each of `paths`; each replaces its path, in order, when the block succeeds."""
     with ExitStack() as stack:
-        yield [stack.enter_context(replacing(path)) for path in paths]
+        partials = [stack.enter_context(replacing(path)) for path in reversed(paths)]  # the last entered is left first
+        yield partials[::-1]
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Add `path` to the block's operating system errors that name no file, such as a full disk's."""
     try:
         yield
@@ -93,13 +94,13 @@ def check_writable(*paths: Path) -> None:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content` as JSON with its keys in the order given."""
-    with writing(path):
+    with naming(path):
         path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write `rows`, which hold a value for each of `columns`, as CSV under a header line, one after the other."""
-    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
+    with naming(path), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         for row in rows:

@@ -130,8 +130,12 @@ def _inline(path: Path) -> Markup:
 
 
 def _numbers(revision: Revision | None, path: str) -> Metrics:
-    """The numbers of a JSON file by dotted key; none if there is no such file."""
-    values = flatten(json.loads(revision.read(path) or b"{}")) if revision else {}
+    """The numbers of a JSON file by dotted key; none if there is no such file, or git left a conflict in it."""
+    content = revision.read(path) if revision else None
+    try:
+        values = flatten(json.loads(content or b"{}"))
+    except (ValueError, AttributeError):
+        values = {}
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
@@ -140,7 +144,7 @@ def _baseline(revision: Revision) -> float | None:
     if (content := revision.read(CLASSES_FILE)) is None:
         return None
     support = [row["support"] for row in CLASSES.parse(content, CLASSES_FILE)]
-    return max(support) / sum(support)
+    return max(support) / sum(support) if sum(support) else None
 
 
 def _recalls(base: Revision, now: Revision) -> list[Metric]:

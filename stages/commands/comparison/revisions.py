@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.running.process import InputError
-from stages.running.root import in_project
 
 WORKSPACE = "the workspace"
 SHALLOW = "`git fetch --unshallow` brings what a shallow clone lacks"
@@ -32,8 +31,7 @@ class Revision:
     def read(self, path: str) -> bytes | None:
         """The content of a file of the project, or None if it is not there."""
         if self.sha is None:
-            file = in_project(path)
-            return file.read_bytes() if file.is_file() else None
+            return Path(path).read_bytes() if Path(path).is_file() else None
         blob = subprocess.run(["git", "cat-file", "blob", f"{self.sha}:./{path}"], capture_output=True)
         return blob.stdout if blob.returncode == 0 else None
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 from stages.commands.comparison.results import METRICS, read_lock, recorded_outputs
@@ -11,6 +12,7 @@ from stages.predict_sample.by_hand import Reader
 from stages.running.outputs import md5
 from stages.running.params import flatten
 from stages.running.process import InputError
+from stages.running.root import in_project
 
 
 def model_facts(model: Path, reader: Reader) -> list[str]:
@@ -19,8 +21,10 @@ def model_facts(model: Path, reader: Reader) -> list[str]:
     Accuracy and outliers are known of the model that dvc.lock records; without a readable one, nothing is said of them.
     """
     facts = [str(model), f"{reader.predictor.parameters:,} parameters"]
+    digest = md5(model)
     try:
-        facts += _recorded(model)
+        with chdir(in_project(".")):
+            facts += _recorded(digest)
     except (InputError, ValueError, KeyError, TypeError):  # a conflict of git's, say: it stops the pipeline, not this
         facts.append("its accuracy cannot be read")
     if (rate := reader.predictor.judge.false_positive_rate) < 1:
@@ -28,9 +32,9 @@ def model_facts(model: Path, reader: Reader) -> list[str]:
     return facts
 
 
-def _recorded(model: Path) -> Iterator[str]:
+def _recorded(digest: str) -> Iterator[str]:
     here = Revision(WORKSPACE)
-    if recorded_outputs(here).get(f"models/{MODEL}") != md5(model) or not (content := here.read(METRICS)):
+    if recorded_outputs(here).get(f"models/{MODEL}") != digest or not (content := here.read(METRICS)):
         return
     tested = json.loads(content)
     interval = f"{tested['accuracy_low']:.4f} to {tested['accuracy_high']:.4f}"
