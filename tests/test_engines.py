@@ -1,4 +1,4 @@
-"""README's ways to start a training, or a sweep, on several machines: Slurm's runs here, the others are read."""
+"""docs/several-machines.md: Slurm's way to start a training, or a sweep, runs here, the others are read."""
 
 import os
 import re
@@ -21,8 +21,8 @@ from tests.test_interruptions import trainers, wait_for
 
 
 def block(language: str, word: str) -> str:
-    """README's one block of a language that has this word in it."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """The page's one block of a language that has this word in it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs/several-machines.md").read_text(), re.DOTALL)
     (found,) = [text for text in blocks if word in text]
     return str(found)
 
@@ -110,11 +110,13 @@ def test_the_tasks_of_an_array_run_an_experiment_each(at_slurm: Project, slurm_c
 
 @pytest.mark.ours
 def test_the_manifest_and_rays_process_start_what_exists() -> None:
-    pod = parse(block("yaml", "kind: TFJob"), "README.md")["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]
+    pod = parse(block("yaml", "kind: TFJob"), "several-machines.md")["spec"]["tfReplicaSpecs"]["Worker"]["template"][
+        "spec"
+    ]
     (container,) = pod["containers"]
     assert container["name"] == "tensorflow"  # the one to which the operator gives TF_CONFIG
     assert container["command"] == [".venv/bin/python", "-m", "stages.commands.share"]
     assert [mount["name"] for mount in container["volumeMounts"]] == [volume["name"] for volume in pod["volumes"]]
     code = block("python", "TensorflowTrainer")
-    compile(code, "README.md", "exec")
+    compile(code, "several-machines.md", "exec")
     assert '[".venv/bin/python", "-m", "stages.commands.share", "--force", "--single-item", "train"]' in code
