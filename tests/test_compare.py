@@ -239,6 +239,13 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(written: tuple[str, st
     assert "script" not in page.tags and "data:" not in written[1]
 
 
+def test_a_conflict_in_the_metrics_is_no_traceback_of_the_report(copy: Project) -> None:
+    for path in ("metrics/test.json", "metrics/train.json", "metrics/data.json"):
+        Path(path).write_text("<<<<<<< HEAD\n")
+    _, markdown = report(find_revision("HEAD"), "")
+    assert "test.json is not what dvc.lock records" in markdown.replace("\\", "")
+
+
 def test_the_report_is_complete_where_there_is_little_to_compare(copy: Project) -> None:
     page, same = report(find_revision("HEAD"), "")
     assert "**Nothing changed**" in same and "Mended" not in page

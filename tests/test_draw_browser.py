@@ -49,7 +49,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     server.send_signal(signal.SIGINT)
     assert server.wait(20) == 0
     assert not list(folder.glob("draw-*"))
-    os.killpg(server.pid, signal.SIGKILL)  # the browser
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(server.pid, signal.SIGKILL)  # the browser
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ def test_a_sweep_leaves_the_workspace_alone_and_its_best_can_be_applied(project:
     try:
         sweep = "train.learning_rate=0.002,99"
         assert project.run("dvc", "exp", "run", "--queue", "-n", "rate", "-S", sweep).returncode == 0
-        project.run("dvc", "exp", "run", "--run-all", "-j", "2")
+        project.run("dvc", "exp", "run", "--run-all")
         assert project.run("git", "status", "--porcelain").stdout == ""
         shown = project.run("dvc", "exp", "show", "--csv", "--hide-failed").stdout
         rates = {row["Experiment"]: row["train.learning_rate"] for row in csv.DictReader(io.StringIO(shown))}

@@ -157,6 +157,13 @@ def test_names_in_capitals_and_in_a_folder_of_an_archive_are_the_arrays(
         assert (np.load(tmp_path / "raw" / file) == mnist[name]).all()
 
 
+def test_two_files_for_one_array_are_refused(tmp_path: Path, mnist: dict[str, np.ndarray]) -> None:
+    source = save_all(tmp_path / "source", mnist)
+    np.save(source / "X_train.npy", mnist["x_train"][::-1])
+    with pytest.raises(InputError, match=r"source: holds X_train\.npy and x_train\.npy; must hold one x_train\.npy"):
+        ingest(source, tmp_path / "raw")
+
+
 def test_a_zip_of_class_folders_says_what_it_holds_and_what_to_do(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.writestr("cat/1.png", b"")

@@ -164,6 +164,21 @@ def test_several_outputs_appear_together_or_not_at_all_and_never_a_nan(tmp_path:
     assert sorted(tmp_path.iterdir()) == paths
 
 
+def test_several_outputs_appear_in_the_order_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what describes a model is never there before it."""
+    replaced, replace = [], Path.replace
+
+    def observe(path: Path, target: Path) -> Path:
+        replaced.append(target.name)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", observe)
+    with replacing_all(tmp_path / "model", tmp_path / "card") as partials:
+        for partial in partials:
+            partial.write_text("")
+    assert replaced == ["model", "card"]
+
+
 def test_two_processes_never_write_one_output_at_once(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     with replacing(path) as partial:

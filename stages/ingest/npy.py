@@ -22,14 +22,15 @@ HOLDS = f"must hold {', '.join(FILES)} as .npy"
 def matches(source: Path) -> bool:
     """Whether it is an archive, or a folder with one of FILES."""
     if source.is_dir():
-        return any(f"{name}.npy" in entries(entry.name for entry in source.iterdir()) for name in FILES)
+        names = [entry.name for entry in source.iterdir()]
+        return any(find(name, names) for name in FILES)
     with source.open("rb") as file:
         return file.read(2) == b"PK"
 
 
-def entries(names: Iterable[str]) -> dict[str, str]:
-    """Paths of files by their names in lower case, without folders: X_train.npy will do."""
-    return {Path(name).name.lower(): name for name in sorted(names)}
+def find(name: str, paths: Iterable[str]) -> list[str]:
+    """The paths that may be one of FILES: in whatever folder of an archive, and in capitals, as X_train.npy."""
+    return [path for path in paths if Path(path).name.lower() == f"{name}.npy"]
 
 
 def copy(source: Path, raw: Path, data: Data) -> list[str]:
@@ -44,13 +45,16 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     try:
         opened = nullcontext() if source.is_dir() else zipfile.ZipFile(source)
         with opened as archive, replacing_raw(raw) as partials:
-            there = entries(archive.namelist() if archive else (entry.name for entry in source.iterdir()))
+            paths = archive.namelist() if archive else [entry.name for entry in source.iterdir()]
             arrays = {}
             for name in FILES:
-                entry = there.get(f"{name}.npy")
-                if entry is None or not (archive or (source / entry).is_file()):
-                    hint = "" if archive is None else f"; it holds {some(there.values())}; unzip class folders first"
+                such = find(name, paths)
+                if len(such) > 1:
+                    raise InputError(f"{source}: holds {' and '.join(sorted(such))}; must hold one {name}.npy")
+                if not such or not (archive or (source / such[0]).is_file()):
+                    hint = f"; it holds {some(sorted(paths))}; unzip class folders first" if archive else ""
                     raise InputError(f"{source / name}.npy: no such file; a data source {HOLDS}{hint}")
+                entry = such[0]
                 content = archive.open(entry) if archive else (source / entry).open("rb")
                 with content, naming(partials[name]), partials[name].open("wb") as output:
                     shutil.copyfileobj(content, output)

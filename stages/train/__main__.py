@@ -42,9 +42,8 @@ def main() -> None:
     tensorflow = convert(params["tensorflow"], TensorFlow)
     cluster = cluster_from_environment(train.shards, args.patience)
     if cluster.leads:
-        check_writable(
-            *outputs(args.models, args.metrics), args.resume / "state.npz"
-        )  # the backup's name is known later
+        backup = args.resume / "state.npz"  # a stand-in: its name follows from data and code
+        check_writable(*outputs(args.models, args.metrics), backup)
     join = cluster.join if cluster.size > 1 else None
     with cluster.watched():
         start_tensorflow(tensorflow.instruction_set, tensorflow.device, join)
@@ -99,8 +98,9 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
         network.summary()
     training = Training(network, images, labels, train, cluster)
     warnings = validation_warning(labels, training.validation_rows), steps_warning(len(training.training_rows), train)
-    for warning in filter(None, warnings if cluster.leads else ()):
-        print(f"warning: {warning}", file=sys.stderr)
+    for warning in warnings:
+        if warning and cluster.leads:
+            print(f"warning: {warning}", file=sys.stderr)
     alike = digests(params, data)
     cluster.agree(alike)
     backup = Backup(args.resume, fingerprint(repr(alike).encode(), [])) if cluster.leads else None

@@ -18,7 +18,7 @@ from stages.running.root import in_project
 def model_facts(model: Path, reader: Reader) -> list[str]:
     """Say what is known, a few words each.
 
-    Accuracy and outliers are known of the model that dvc.lock records; without a readable one, nothing is said of them.
+    Accuracy and outliers are known of the model that dvc.lock records, alone.
     """
     facts = [str(model), f"{reader.predictor.parameters:,} parameters"]
     digest = md5(model)
