@@ -241,7 +241,7 @@ def train_that_stops_once_all_have_met(how: signal.Signals) -> list[str]:
         "from stages.cluster import cluster",
         "meet = cluster.meet",
         f"cluster.meet = lambda *args: (meet(*args), os.kill(os.getpid(), {int(how)}))",
-        "process.run(train.main)",
+        "raise SystemExit(process.run(train.main))",
     ]
     return ["python", "-c", "\n".join(lines), *train_command()[3:]]
 

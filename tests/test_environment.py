@@ -11,7 +11,7 @@ from tests.project import ROOT
 
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian: qemu-user)")
 
-START = "from stages.running import process; from stages.network.runtime import start_tensorflow; "
+START = "import sys; from stages.running import process; from stages.network.runtime import start_tensorflow; "
 
 
 def run(code: str, cpu: str = "", **env: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,7 @@ def test_what_the_cpu_lacks_is_not_pinned_and_linear_algebra_runs(cpu: str, core
 
 @needs_qemu
 def test_avx2_on_a_cpu_without_it_is_refused_and_native_named() -> None:
-    ended = run(START + "process.run(lambda: start_tensorflow('avx2', 'cpu'))", "SandyBridge")
+    ended = run(START + "sys.exit(process.run(lambda: start_tensorflow('avx2', 'cpu')))", "SandyBridge")
     (line,) = [line for line in ended.stderr.splitlines() if not line.startswith(("environment: ", "qemu-x86_64: "))]
     assert ended.returncode == 1
     assert "params.yaml: tensorflow.instruction_set = avx2: this CPU has no AVX2; must be native" in line
@@ -50,7 +50,7 @@ def test_native_computes_on_a_cpu_without_avx2() -> None:
 
 
 def test_a_gpu_that_is_not_there_is_refused_with_tensorflows_own_reason() -> None:
-    ended = run(START + "process.run(lambda: start_tensorflow('avx2', 'gpu'))")
+    ended = run(START + "sys.exit(process.run(lambda: start_tensorflow('avx2', 'gpu')))")
     if ended.returncode == 0:
         pytest.skip("there is a GPU")
     *reason, line = ended.stderr.splitlines()

@@ -26,7 +26,7 @@ def main():
     {body}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
 sys.argv[0] = "/anywhere/train.py"
-process.run(main)
+process.leave(process.run(main))
 """
 
 
@@ -60,11 +60,12 @@ def raising(error: BaseException) -> Callable[[], NoReturn]:
         ),
     ],
 )
-def test_what_a_person_can_mend_is_lines(error: Exception, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_person_can_mend_is_lines(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["/anywhere/train.py"])
-    with pytest.raises(SystemExit) as ended:
-        process.run(raising(error))
-    assert ended.value.code == said
+    assert process.run(raising(error)) == 1
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 @pytest.mark.parametrize("error", [IndexError(), PermissionError(13, "no"), ModuleNotFoundError(name="stages.x")])
@@ -90,6 +91,33 @@ def test_an_interrupted_stage_says_how_to_go_on_and_by_hand_nothing_more(monkeyp
     )
     assert ended.returncode == 130 and "Traceback" not in ended.stderr
     assert our_lines(ended.stderr)[-1].startswith("train: interrupted; `dvc repro` goes on")
+
+
+def test_a_stage_leaves_at_once_after_what_must_run_at_exit_and_with_all_its_output() -> None:
+    """Without the interpreter's own end, which an object would see."""
+    ended = run(
+        "import atexit\n"
+        "    class Last:\n"
+        "        def __del__(self): print('destroyed')\n"
+        "    sys.last = Last()\n"
+        "    atexit.register(print, 'at exit')\n"
+        "    print('output', end='')\n"
+        "    print('error', end='', file=sys.stderr)\n"
+        "    return 3"
+    )
+    assert (ended.returncode, ended.stdout) == (3, "outputat exit\n") and ended.stderr.endswith("error")
+
+
+def test_output_before_a_failure_is_not_lost_and_a_bug_keeps_its_traceback() -> None:
+    ended = run("print('before'); raise process.InputError('bad')")
+    assert (ended.returncode, ended.stdout, our_lines(ended.stderr)) == (1, "before\n", ["train: bad"])
+    ended = run("print('before'); raise IndexError('a bug')")
+    assert (ended.returncode, ended.stdout) == (1, "before\n") and "IndexError: a bug" in ended.stderr
+
+
+def test_output_that_cannot_be_written_is_a_failure_in_one_line() -> None:
+    ended = run("print('lost')", redirected="> /dev/full")
+    assert (ended.returncode, our_lines(ended.stderr)) == (1, ["train: output: the disk is full"])
 
 
 def test_a_full_disk_is_a_line_that_names_the_output_and_the_way_back(
@@ -204,12 +232,11 @@ def test_figures_in_tables_have_six_decimals_and_counts_none(tmp_path: Path) -> 
     ],
 )
 def test_a_stage_without_its_input_ends_in_one_line_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, missing: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: str, missing: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(sys, "argv", [f"{stage}.py", *stages()[stage]["cmd"].split()[4:]])
-    with pytest.raises(SystemExit) as ended:
-        process.run(importlib.import_module(f"{module_of(stage)}.__main__").main)
-    assert ended.value.code == f"{stage}: {missing}: no such file or directory"
+    assert process.run(importlib.import_module(f"{module_of(stage)}.__main__").main) == 1
+    assert f"{stage}: {missing}: no such file or directory" in capsys.readouterr().err.splitlines()
     assert list(tmp_path.iterdir()) == []

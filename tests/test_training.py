@@ -269,7 +269,7 @@ def test_two_of_a_hundred_right_answers_are_below_the_warning(monkeypatch: pytes
     monkeypatch.setattr("stages.train.confidence.augment", watched)
     model = network(conv_dropout=0.0)
     rows = np.repeat(np.arange(50), 5)  # more than one batch
-    measured = measure_confidence(model, IMAGES, LABELS, rows, are_glyphs=False)
+    measured = measure_confidence(forward_function(model), IMAGES, LABELS, rows, are_glyphs=False)
     changed = np.concatenate(seen)
     assert len(np.unique(changed, axis=0)) == 250, "each has a change of its own"
     probabilities = predict_probabilities(forward_function(model), changed)
@@ -286,15 +286,13 @@ def test_of_glyphs_of_no_class_some_are_taken_for_one(monkeypatch: pytest.Monkey
         return np.stack([np.full(images.shape[1:], row % 2, np.float32) for row in range(len(images))]), labels / 3
 
     monkeypatch.setattr("stages.train.confidence.add_outliers", add)
-    model = network(conv_dropout=0.0)
-    monkeypatch.setattr("stages.train.confidence.forward_function", lambda _: None)
 
-    def predict(_: None, images: Any) -> Any:
+    def predict(_: Any, images: Any) -> Any:
         first = 0.4 + 0.6 * images.mean(axis=(1, 2, 3))
         return np.stack([first, 1 - first, 0 * first], axis=1)
 
     monkeypatch.setattr("stages.train.confidence.predict_probabilities", predict)
-    measured = measure_confidence(model, IMAGES, LABELS, np.arange(50), are_glyphs=True)
+    measured = measure_confidence(lambda images: images, IMAGES, LABELS, np.arange(50), are_glyphs=True)
     assert measured["false_positive_rate"] == 0.5
 
 
@@ -302,7 +300,9 @@ def test_where_no_answer_is_right_none_is_sure() -> None:
     model = network(conv_dropout=0.0)
     model.layers[-2].set_weights([np.zeros((8, 3), np.float32), np.array([9, 0, 0], np.float32)])  # always class 0
     wrong = np.eye(3, dtype=np.float32)[[1] * 50]
-    assert measure_confidence(model, IMAGES, wrong, np.arange(50), are_glyphs=False)["unsure_below"] == 1
+    assert (
+        measure_confidence(forward_function(model), IMAGES, wrong, np.arange(50), are_glyphs=False)["unsure_below"] == 1
+    )
 
 
 def test_a_damaged_backup_starts_afresh_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,4 +86,4 @@ def gate(base: "Revision | None", missing: str, floor: float | None, level: floa
 
 
 if __name__ == "__main__":
-    process.run(main)
+    process.leave(process.run(main))

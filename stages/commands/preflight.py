@@ -45,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    process.run(main)
+    process.leave(process.run(main))

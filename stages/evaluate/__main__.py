@@ -62,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    process.run(main)
+    process.leave(process.run(main))

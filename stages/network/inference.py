@@ -34,12 +34,11 @@ def forward_function(network: keras.Model) -> Forward:
     The parts of a batch are computed side by side, each by single-threaded ops.
     """
 
-    @tf.function  # type: ignore[untyped-decorator]
     def forward(images: tf.Tensor) -> tf.Tensor:
         shards = shard_slices(images.shape[0], SHARDS)
         return tf.concat([network(images[shard], training=False) for shard in shards], axis=0)
 
-    return forward
+    return tf.function(forward, autograph=False)
 
 
 def predict_probabilities(

@@ -1,14 +1,13 @@
 """Stage 5, predict-sample: predict one sample with the trained network; or, by hand, any pictures."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from stages.network import MODEL
 from stages.running import process
 
 
-def main() -> None:
+def main() -> int:
     """Run the stage, or predict the pictures given, as the command line and params.yaml say."""
     parser = argparse.ArgumentParser(description="Predict pictures; or, as a stage, the sample that params.yaml names.")
     parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict")
@@ -28,8 +27,9 @@ def main() -> None:
     from stages.predict_sample.by_hand import open_reader, predict_pictures
 
     if args.pictures:
-        sys.exit(0 if predict_pictures(open_reader(args.model), args.pictures, args.json) else 1)
+        return 0 if predict_pictures(open_reader(args.model), args.pictures, args.json) else 1
     predict_input(*args.stage)
+    return 0
 
 
 def predict_input(models: Path, data: Path, metrics: Path) -> None:
@@ -65,4 +65,4 @@ def predict_input(models: Path, data: Path, metrics: Path) -> None:
 
 
 if __name__ == "__main__":
-    process.run(main)
+    process.leave(process.run(main))

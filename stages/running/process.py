@@ -1,14 +1,17 @@
-"""How a stage's process starts and ends: with its parent, and with one line instead of a traceback."""
+"""How a stage's process starts and ends: with its parent, at once, and with one line instead of a traceback."""
 
+import atexit
 import ctypes
 import errno
+import gc
 import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -41,11 +44,15 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; turn errors that a user can fix into one line on stderr and a non-zero exit.
+def run(main: Callable[[], int | None]) -> int:
+    """Run a stage's `main`, which may return an exit status; turn errors that a user can fix into one line on stderr.
 
     Bugs keep their traceback.
+
+    Returns:
+        The exit status: 1 after such a line.
     """
+    gc.set_threshold(10_000)  # importing TensorFlow makes a million objects and no garbage: a seventh of its time
     program = Path(sys.argv[0])
     name = program.parent.name if program.stem == "__main__" else program.stem  # of the stage
     sys.argv[0] = name  # for argparse
@@ -57,20 +64,22 @@ def run(main: Callable[[], None]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the box of Keras' summary
     try:
         with _interruptible(name):
-            main()
+            status = main() or 0
+        sys.stdout.flush()
+        return status
     except InputError as error:
-        sys.exit("\n".join(f"{name}: {line}" for line in error.args))
+        return _say(*(f"{name}: {line}" for line in error.args))
     except BrokenPipeError:
         os._exit(1)  # the reader of our output has ended: `... | head`
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "stages":
             raise
-        sys.exit(
+        return _say(
             f"{name}: {sys.executable} has no package {error.name}; run `make install`, and use its environment: "
             "`. .venv/bin/activate`"
         )
     except MemoryError as error:
-        sys.exit(f"{name}: out of memory: {reason(error)}")
+        return _say(f"{name}: out of memory: {reason(error)}")
     except OSError as error:
         if error.errno in FULL:
             trouble = "the disk is full"
@@ -79,7 +88,22 @@ def run(main: Callable[[], None]) -> None:
         else:
             raise
         way_back = "; `make restore` brings back the committed results" if "DVC_STAGE" in os.environ else ""
-        sys.exit(f"{name}: {printable(error.filename or 'output')}: {trouble}{way_back}")
+        return _say(f"{name}: {printable(error.filename or 'output')}: {trouble}{way_back}")
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once, after what is registered for its exit: TensorFlow's destructors take a second."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # of the output `run` has told it
+            stream.flush()
+    os._exit(status)
+
+
+def _say(*lines: str) -> int:
+    """Print lines on stderr, the last ones of a run, and return its exit status."""
+    print(*lines, sep="\n", file=sys.stderr)
+    return 1
 
 
 @contextmanager

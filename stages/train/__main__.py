@@ -4,6 +4,7 @@ With TF_CONFIG, several processes share the work, with the same bytes; the first
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -112,7 +113,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     if cluster.leads:
         kept = training.kept(history)
         val_metrics = {name: round(kept[name], DECIMALS) for name in ("val_accuracy", "val_loss")}
-        sureness = measure_confidence(network, images, labels, training.validation_rows, are_glyphs)
+        sureness = measure_confidence(training.forward, images, labels, training.validation_rows, are_glyphs)
         with replacing_all(files.model, files.confidence, files.metrics) as (model_file, confidence, metrics):
             save_network(network, model_file, train.learning_rate)
             write_json(confidence, sureness)
@@ -123,4 +124,8 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
 
 
 if __name__ == "__main__":
-    process.run(main)
+    in_cluster = "TF_CONFIG" in os.environ
+    status = process.run(main)
+    if in_cluster:
+        sys.exit(status)  # in its time: another process may still fetch its last result
+    process.leave(status)

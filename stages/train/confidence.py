@@ -1,11 +1,10 @@
 """The network's confidence when it is right, and on glyphs of no class: the thresholds for predicting pictures."""
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.npy import Rows
-from stages.network.inference import BATCH_SIZE, forward_function, predict_probabilities
+from stages.network.inference import BATCH_SIZE, Forward, predict_probabilities
 from stages.running.outputs import DECIMALS
 from stages.train.augmentation import AMOUNTS, OTHER_HANDS, augment
 from stages.train.outliers import DRAWS, add_outliers
@@ -17,7 +16,7 @@ FALSE_ALARMS = 0.02  # share of right answers that get a warning; a larger one f
 
 
 def measure_confidence(
-    network: keras.Model,
+    forward: Forward,
     images: NDArray[np.float32] | Rows,
     labels: NDArray[np.float32],
     rows: NDArray[np.int64],
@@ -30,6 +29,7 @@ def measure_confidence(
     class are made from them, too.
 
     Args:
+        forward: the network's `forward_function`.
         images: float32 (n, rows, cols, channels) or channels first.
         labels: one-hot (n, classes).
         are_glyphs: whether they are light glyphs in the centre of a dark field.
@@ -39,7 +39,6 @@ def measure_confidence(
         1 if no answer is right. false_positive_rate, in [0, 1]: the share of glyphs of no class with at least this
         confidence; None where images are no glyphs.
     """
-    forward = forward_function(network)
     rng = np.random.default_rng(SEED)
     rows = np.sort(rng.permutation(rows)[:MOST_ROWS])
     amounts, draws = rng.uniform(-1, 1, (len(rows), AMOUNTS)), rng.random((len(rows), DRAWS))

@@ -66,7 +66,7 @@ class Training:
         self.optimizer.build(network.trainable_variables)
         self.variables = [*network.weights, *self.optimizer.variables]  # the state that an epoch leaves to the next
         self._step = ShardedStep(network, self.optimizer, train.seed, train.shards, cluster)
-        self._forward = forward_function(network)
+        self.forward = forward_function(network)
 
     def run(self, backup: Backup | None) -> Iterator[History]:
         """Train for `train.epochs` epochs; resume from `backup` if a run with the same inputs was interrupted.
@@ -162,7 +162,7 @@ class Training:
         rows = self.validation_rows[local_batches.start * BATCH_SIZE : local_batches.stop * BATCH_SIZE]
         filled = np.zeros(((local_batches.stop - local_batches.start) * BATCH_SIZE, classes), np.float32)
         if len(rows):
-            filled[: len(rows)] = predict_probabilities(self._forward, self.images, rows)
+            filled[: len(rows)] = predict_probabilities(self.forward, self.images, rows)
         parts = self.cluster.gather_parts(filled.reshape(-1, BATCH_SIZE, classes), batches)
         return np.asarray(parts).reshape(-1, classes)[:n]
 

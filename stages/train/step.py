@@ -72,7 +72,7 @@ class ShardedStep:
         self._seed, self._shards, self._cluster = seed, shards, cluster
         self._random_states = states  # pairs of integers; each draw adds 1 to the second one
         self._draws = [int((scope.get_current_value(state) - state.value)[1]) for state in states]  # per call
-        self._graph = tf.function(self._train)
+        self._graph = tf.function(self._train, autograph=False)
 
     def local_shards(self, batch_rows: int) -> LocalShards:
         """The shards of a batch of so many rows that this process computes; there may be none."""
