@@ -109,11 +109,13 @@ restore:  ## bring back the results of the last commit after a failed run
 	@git checkout --quiet HEAD -- dvc.lock metrics # unlike `git restore`, it leaves what was added since
 	@dvc checkout --force --allow-missing
 
-lock: install  ## resolve requirements*.txt anew into the two lock files
-	@uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header requirements.txt -o requirements.lock
-	@uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header -c requirements.lock requirements-tools.txt -o requirements-tools.lock
+lock: install  ## resolve requirements*.txt anew into the three lock files
+	@python -m pip install --quiet --require-hashes -r requirements-ci.lock # has uv
+	@: >requirements.lock
+	@for name in requirements requirements-tools requirements-ci; do \
+	  uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	    --no-annotate --no-header -c requirements.lock $$name.txt -o $$name.lock || exit 1; \
+	done
 
 clean:  ## remove the environment and what caches leave
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -26,6 +26,7 @@ def tool(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *command[1:]], cwd=ROOT, text=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_an_audit_of_workflow_and_hooks_finds_nothing() -> None:
     run = tool("zizmor", "--offline", "--persona=regular", "--strict-collection", "--collect=all", ".")
     assert run.returncode == 0 and f"completed ./{WORKFLOW}" in run.stderr, run.stdout + run.stderr

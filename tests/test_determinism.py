@@ -30,7 +30,7 @@ HOSTILE = {
 
 # Trains after a change to TensorFlow's threads, and says how many there were in the end.
 DRIVER = """
-import runpy, sys
+import atexit, runpy, sys
 import stages
 import tensorflow as tf
 interop, intraop = int(sys.argv[1]), int(sys.argv[2])
@@ -38,8 +38,8 @@ tf.config.threading.set_inter_op_parallelism_threads(interop)
 real = tf.config.threading.set_intra_op_parallelism_threads
 tf.config.threading.set_intra_op_parallelism_threads = lambda number: real(intraop or number)
 sys.argv[:3] = []
+atexit.register(lambda: print("intra-op threads", tf.config.threading.get_intra_op_parallelism_threads()))
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-print("intra-op threads", tf.config.threading.get_intra_op_parallelism_threads())
 """
 
 # As the operating system answers a program that asks for the number of cores.

@@ -1,4 +1,4 @@
-"""The page to draw on, in a real browser: Debian's chromium, driven by Playwright (requirements-browser.lock)."""
+"""The page to draw on, in a real browser: Debian's chromium, driven by Playwright (requirements-ci.lock)."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ import pytest
 from tests.project import ROOT, Project
 from tests.test_draw import drawn, png
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs requirements-browser.lock")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs requirements-ci.lock")
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,

@@ -173,3 +173,10 @@ def test_packages_of_other_versions_than_locked_are_one_problem() -> None:
     assert sys.executable in problem and "\n" not in problem
     assert package_problems((ROOT / "requirements.lock").read_text()) == []
     assert package_problems("no-such-package==1 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n") == []
+
+
+def test_the_build_of_tensorflow_for_a_gpu_is_as_good_as_the_locked_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.commands.checks.files.metadata.version", {"tensorflow": "2.21.0"}.__getitem__)
+    monkeypatch.setattr("stages.commands.checks.files.metadata.PackageNotFoundError", KeyError)
+    assert package_problems("tensorflow-cpu==2.21.0 \\\n") == []
+    assert "tensorflow-cpu is 2.21.0, locked is 2.21.1" in package_problems("tensorflow-cpu==2.21.1 \\\n")[0]

@@ -58,9 +58,8 @@ def predict(reproduced: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest
         words = [str(argument) for argument in arguments]
         model = [] if {"--model", "--stage"} & {*words} else ["--model", str(reproduced.root / "models/cnn.h5")]
         monkeypatch.setattr(sys, "argv", ["predict_sample", *model, *words])
-        status = 0
         try:
-            predict_sample.main()
+            status = predict_sample.main()
         except SystemExit as end:
             status = int(end.code or 0)
         except InputError as error:

@@ -109,6 +109,14 @@ def outputs(stage: Mapping[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
+def version(package: str) -> str | None:
+    """The installed version."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def package_problems(lock: str) -> list[str]:
     """Say which packages in the text of a lock file are not installed in exactly this version: one line, or none."""
     others = []
@@ -117,10 +125,9 @@ def package_problems(lock: str) -> list[str]:
         if package.marker and not package.marker.evaluate():
             continue  # of another platform
         name, locked = package.name, str(package.specifier).removeprefix("==")
-        try:
-            installed = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            installed = "missing"
+        # For a GPU, TensorFlow's other build takes the place of the locked one.
+        names = [name, "tensorflow"] if name == "tensorflow-cpu" else [name]
+        installed = next(filter(None, map(version, names)), "missing")
         if installed != locked:
             others.append(f"{name} is {installed}, locked is {locked}")
     if not others:
