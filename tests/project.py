@@ -28,7 +28,7 @@ RECIPE = """
 data: {source: data/mnist.npz, transposed: false, test_split: 0.2, image_size: null, channels: null,
   unreadable_pictures: error}
 prepare: {raw_image_data_format: channels_last, image_data_format: channels_last, scale: null, classes: null,
-  class_names: null, strict: false}
+  class_names: null, extra: data/extra, strict: false}
 model: {filters: [32, 16], kernel_size: 3, pool_size: 2, conv_dropout: 0.5, dense_units: 128, dense_dropout: 0.5}
 train: {seed: 1998, epochs: 5, batch_size: 128, learning_rate: 0.001, schedule: constant, early_stopping: null,
   validation_split: 0.05, validation_rows: last, shards: 4,
@@ -179,7 +179,8 @@ def draw_pictures(folder: Path, classes: Sequence[str], count: int) -> None:
 def make_project(root: Path, arrays: dict[str, np.ndarray]) -> Project:
     """Copy this working tree without its data and results, and give it `arrays` and a recipe for seconds."""
     project = copy_project(root, leave_out=("data/", "metrics/", "dvc.lock"))
-    (root / "data").mkdir()
+    (root / "data/extra").mkdir(parents=True)
+    (root / "data/extra/README.md").write_text("No pictures yet.\n")
     np.savez_compressed(root / "data/small.npz", allow_pickle=False, **arrays)
     set_params(root / "params.yaml", {**recipe(), **SMALL})
     project.commit("a small data set")

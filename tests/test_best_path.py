@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stages.predict_sample.best_path import best_path
-from stages.predict_sample.pieces import Piece, find_row
+from stages.digits.best_path import best_path
+from stages.digits.pieces import Piece, find_row
 
 UNSURE_BELOW = 0.4
 WIDE, HIGH = 30, 60

@@ -30,9 +30,9 @@ def reader(reproduced: Project) -> Reader:
 
 
 @pytest.fixture
-def client(reader: Reader) -> FlaskClient:
+def client(reader: Reader, tmp_path: Path) -> FlaskClient:
     """A browser that has opened the address with the token."""
-    client = make_app(reader, ["<b>.h5", "57,562 parameters"], TOKEN, "127.0.0.1").test_client()
+    client = make_app(reader, ["<b>.h5", "57,562 parameters"], TOKEN, "127.0.0.1", tmp_path / "extra").test_client()
     assert client.get(f"/?token={TOKEN}", base_url="http://localhost").headers["Location"] == "/"
     return client
 
@@ -94,13 +94,13 @@ def test_a_bad_picture_is_one_line_and_the_server_goes_on(client: FlaskClient) -
     ],
 )
 def test_other_hosts_and_other_sites_get_no_answer(reader: Reader, headers: dict[str, str], status: int) -> None:
-    client = make_app(reader, [], TOKEN, "127.0.0.1").test_client(use_cookies=False)
+    client = make_app(reader, [], TOKEN, "127.0.0.1", Path("extra")).test_client(use_cookies=False)
     headers = {**headers, "Cookie": f"draw-80={TOKEN}"}
     assert client.post("/read", data=png(drawn(100)), headers=headers).status_code == status
 
 
 def test_nobody_gets_an_answer_without_the_token(reader: Reader) -> None:
-    stranger = make_app(reader, [], TOKEN, "127.0.0.1").test_client()
+    stranger = make_app(reader, [], TOKEN, "127.0.0.1", Path("extra")).test_client()
     for path in ("/", "/?token=", "/?token=other", "/read?token=a-token"):
         assert stranger.get(path).status_code == 403
     assert stranger.post("/read", data=png(drawn(100))).status_code == 403
@@ -114,7 +114,7 @@ def test_the_page_asks_nobody_else_and_names_the_model(client: FlaskClient, read
     assert policy.startswith("default-src 'none'; script-src 'nonce-") and "Access-Control" not in str(response.headers)
     assert "&lt;b&gt;.h5 · 57,562 parameters" in page and not re.search(r"https?://|//[a-z]", page)
     assert 'id="clear"' in page
-    plain = make_app(reader._replace(preprocessing="plain"), [], TOKEN, "127.0.0.1").test_client()
+    plain = make_app(reader._replace(preprocessing="plain"), [], TOKEN, "127.0.0.1", Path("extra")).test_client()
     plain.get(f"/?token={TOKEN}")
     assert 'id="clear"' not in plain.get("/").get_data(as_text=True)
 
@@ -138,7 +138,7 @@ def test_the_page_says_what_is_known_of_the_model(
 
 
 def test_a_taken_port_and_a_missing_model_are_one_line(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = make_app(reader, [], TOKEN, "127.0.0.1")
+    app = make_app(reader, [], TOKEN, "127.0.0.1", Path("extra"))
     server = make_server(app, "127.0.0.1", 0)
     with pytest.raises(InputError, match=rf"127\.0\.0\.1:{server.effective_port}: .*in use; must be a free"):
         make_server(app, "127.0.0.1", int(server.effective_port))

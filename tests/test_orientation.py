@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from stages.picture_files.decoding import strict_warnings
+from stages.picture_files.picture import decode, read_picture
 from stages.picture_files.pixels import read_pixels
-from stages.predict_sample.picture import decode, read_picture
 from stages.running.process import InputError
 
 # EXIF orientation to what a camera did to the upright picture, as (EXIF 2.32, 4.6.4 A) defines them.

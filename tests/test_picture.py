@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from stages.predict_sample.digit import DOUBTFUL, TOO_LONG, Judge
-from stages.predict_sample.picture import find_pictures
+from stages.digits.reading import DOUBTFUL, TOO_LONG, Judge
+from stages.picture_files.picture import find_pictures
 from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError
 

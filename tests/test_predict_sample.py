@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from stages.digits.reading import DOUBTFUL
 from stages.predict_sample import __main__ as predict_sample
-from stages.predict_sample.digit import DOUBTFUL
 from stages.predict_sample.in_words import in_words
 from stages.predict_sample.prediction import describe
 from stages.predict_sample.sample import Box, Sample

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from stages.arrays.npy import open_array
 from stages.running.process import InputError, reason
 
-DATASET = "dataset.json"  # beside the test set; describes both sets: see `prepare`
+DATASET = "dataset.json"  # beside each set: see `prepare`
+EXTRA = "extra"  # folder in the test set's: a set of its own, of extra pictures that the network was not trained on
 MOST_CHANNELS = 4  # a longer axis is probably rows or columns, in another order than declared
 
 

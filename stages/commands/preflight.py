@@ -38,7 +38,8 @@ def main() -> None:
         problems = params_problems(params)
     if not problems and not args.no_files:
         stages = load(in_project(PIPELINE_FILE))["stages"]
-        problems = source_problems(params["data"]["source"], stages)
+        problems = source_problems("data.source", params["data"]["source"], stages)
+        problems += source_problems("prepare.extra", params["prepare"]["extra"], stages)
         problems += sample_problems(params["predict"]["input"], stages)
     if problems:
         raise InputError(*problems)

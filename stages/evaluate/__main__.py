@@ -29,7 +29,7 @@ def main() -> None:
     start_tensorflow(tensorflow.instruction_set, tensorflow.device)
 
     from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
-    from stages.arrays.prepared import DATASET
+    from stages.arrays.prepared import DATASET, EXTRA
     from stages.evaluate import grading
     from stages.network.inference import forward_function, loss_and_accuracy, predict_probabilities
     from stages.network.model_file import Card, card_path, load_network
@@ -41,7 +41,8 @@ def main() -> None:
     leaked = dataset.pop("leaked")
     card = Card(**dataset, **confidence, model_md5=md5(args.models / MODEL))
     network = load_network(args.models / MODEL, images.shape[1:], labels.shape[1])
-    probabilities = predict_probabilities(forward_function(network), images, watched=True)
+    forward = forward_function(network)
+    probabilities = predict_probabilities(forward, images, watched=True)
     answers = grading.read_answers(probabilities, labels)
     counts = grading.count_classes(answers, len(card.classes))
     loss, _ = loss_and_accuracy(probabilities, labels)
@@ -51,6 +52,10 @@ def main() -> None:
         print(f"warning: {line}: the network has learned little", file=sys.stderr)
     else:
         print(line)
+    extra_labels = open_array(args.data / EXTRA / LABELS)
+    if len(extra_labels):
+        answered = predict_probabilities(forward, Rows(args.data / EXTRA / IMAGES))
+        graded["extra"] = grading.grade_extra(*loss_and_accuracy(answered, extra_labels), len(extra_labels))
     tables = [args.metrics / table.file for table in (ERRORS, CLASSES, CALIBRATION)]
     with replacing_all(card_path(args.models / MODEL), args.metrics / "test.json", *tables) as partials:
         description, metrics, errors, classes, calibration = partials

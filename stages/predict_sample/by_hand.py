@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.network import MODEL
+from stages.picture_files.picture import find_pictures
 from stages.predict_sample.in_words import in_words
-from stages.predict_sample.picture import find_pictures
 from stages.predict_sample.sample import Sample, picture_sample
 from stages.running.process import InputError, printable
 from stages.running.root import in_project

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.arrays.prepared import channels_last
+from stages.digits.reading import Judge
 from stages.network.inference import forward_function, predict_probabilities
 from stages.network.model_file import Card, load_network, read_card
-from stages.predict_sample.digit import Judge
 from stages.predict_sample.sample import Sample
 from stages.running.outputs import DECIMALS
 from stages.running.process import InputError

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from stages.arrays.npy import IMAGES, LABELS, open_array
 from stages.arrays.prepared import channels_last, open_prepared_images
+from stages.digits.pieces import Piece
+from stages.digits.reading import Judge, read_digits
 from stages.picture_files.decoding import strict_warnings
+from stages.picture_files.picture import luma, read_picture, to_bytes
 from stages.picture_files.pixels import read_pixels
-from stages.predict_sample.digit import Judge, read_digits
-from stages.predict_sample.picture import luma, read_picture, to_bytes
-from stages.predict_sample.pieces import Piece
 from stages.running.process import InputError
 
 RED, BLUE, ORANGE = (255, 0, 0), (0, 0, 255), (255, 165, 0)

@@ -20,10 +20,11 @@ def main() -> None:
     from msgspec import convert
 
     from stages.arrays.npy import IMAGES, LABELS
-    from stages.arrays.prepared import DATASET, MOST_CHANNELS
+    from stages.arrays.prepared import DATASET, EXTRA, MOST_CHANNELS
     from stages.glyphs import centred_glyphs
     from stages.prepare.contact_sheet import draw_contact_sheet
-    from stages.prepare.files import open_sets, write_prepared
+    from stages.prepare.extra import read_extra
+    from stages.prepare.files import Part, open_sets, write_prepared
     from stages.prepare.findings import COLUMNS
     from stages.prepare.labels import class_names, class_numbers, one_hot
     from stages.prepare.look import look_at
@@ -50,18 +51,27 @@ def main() -> None:
     for warning in look.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     leaked = [row["row"] for row in look.findings if row["finding"] == "leaked"]
-    dataset = {"classes": classes, "centred_glyphs": centred_glyphs(images["train"]), "leaked": leaked}
-    to_images = partial(normalize, white=white, image_data_format=prepare.image_data_format)
+    are_glyphs = centred_glyphs(images["train"])
+    extra, held_back = read_extra(Path(prepare.extra), classes, (*images["train"].shape[1:], 1)[:3], are_glyphs)
+    parts = {name: [Part(images[name], labels[name], white)] for name in sets}
+    parts["train"].append(extra)
+    parts[f"test/{EXTRA}"] = [held_back]
+    of_extra = {"n": len(extra.labels), "held_back": len(held_back.labels)}
+    metrics = look.metrics | ({"extra": of_extra} if any(of_extra.values()) else {})
+
+    to_images = partial(normalize, image_data_format=prepare.image_data_format)
     to_labels = partial(one_hot, classes=len(classes))
-    arrays = [args.prepared / name / file for name in sets for file in (IMAGES, LABELS)]
+    arrays = [args.prepared / name / file for name in parts for file in (IMAGES, LABELS)]
+    descriptions = [args.prepared / name / DATASET for name in sets]
     of_data = args.metrics / "data.json", args.metrics / "data.png", args.prepared / "findings.csv"
-    with replacing_all(*arrays, args.prepared / "test" / DATASET, *of_data) as partials:
-        *arrays, description, metrics, sheet, findings = partials
-        for x, y, name in zip(arrays[::2], arrays[1::2], sets, strict=True):
-            write_prepared(x, images[name], to_images)
-            write_prepared(y, labels[name], to_labels)
-        write_json(description, dataset)
-        write_json(metrics, look.metrics)
+    with replacing_all(*arrays, *descriptions, *of_data) as partials:
+        *arrays, of_train, of_test, numbers, sheet, findings = partials
+        for name, x, y in zip(parts, arrays[::2], arrays[1::2], strict=True):
+            write_prepared(x, [(part.images, partial(to_images, white=part.white)) for part in parts[name]])
+            write_prepared(y, [(part.labels, to_labels) for part in parts[name]])
+        write_json(of_train, {"extra": len(extra.labels)})
+        write_json(of_test, {"classes": classes, "centred_glyphs": are_glyphs, "leaked": leaked})
+        write_json(numbers, metrics)
         draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)
         write_csv(findings, COLUMNS, look.findings)
 

@@ -1,10 +1,10 @@
 """The arrays on disk: open the raw ones that ingest wrote, write the prepared ones."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from tqdm import tqdm
 from stages.arrays.npy import IMAGES, LABELS, chunks, open_array, write_array
 from stages.arrays.prepared import MOST_CHANNELS
 from stages.running.process import InputError
+
+Prepare = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,26 @@ def open_images(path: Path, image_data_format: str) -> NDArray[Any]:
     return np.moveaxis(images, 1, -1) if first else images
 
 
-def write_prepared(path: Path, array: NDArray[Any], prepare: Callable[[NDArray[Any]], NDArray[np.float32]]) -> None:
-    """Write `prepare(array)` as an .npy file, a chunk of rows at a time: the array may be larger than memory."""
-    shape = (len(array), *prepare(array[:0]).shape[1:])
-    parts = chunks(array, prepare(array[:1]).nbytes)
-    with tqdm(parts, f"writing {path.name}", unit=" parts", leave=False, disable=None) as bar:
-        write_array(path, "<f4", shape, (prepare(array[chunk]).astype("<f4", copy=False).data for chunk in bar))
+class Part(NamedTuple):
+    """Some rows of a set.
+
+    images: (n, rows, cols) or (n, rows, cols, channels). labels: the number of each one's class, (n,). white: the value
+    of a pixel that is white.
+    """
+
+    images: NDArray[Any]
+    labels: NDArray[Any]
+    white: float
+
+
+def write_prepared(path: Path, parts: Sequence[tuple[NDArray[Any], Prepare]]) -> None:
+    """Write arrays, each by its function, as one .npy file, a chunk of rows at a time: they may be larger than memory.
+
+    Args:
+        parts: arrays, and what makes float32 of some rows of each, of equal shapes.
+    """
+    (first, prepare), *_ = parts
+    shape = (sum(len(array) for array, _ in parts), *prepare(first[:0]).shape[1:])
+    todo = [(array[chunk], prepare) for array, prepare in parts for chunk in chunks(array, prepare(array[:1]).nbytes)]
+    with tqdm(todo, f"writing {path.name}", unit=" parts", leave=False, disable=None) as bar:
+        write_array(path, "<f4", shape, (prepare(rows).astype("<f4", copy=False).data for rows, prepare in bar))

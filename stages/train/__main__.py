@@ -73,9 +73,10 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
         params: all parameters of the result, for the key of the backup.
     """
     import keras
+    from msgspec import json
 
     from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
-    from stages.arrays.prepared import channels_last, open_prepared_images
+    from stages.arrays.prepared import DATASET, channels_last, open_prepared_images
     from stages.glyphs import centred_glyphs
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
@@ -85,7 +86,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     from stages.train.resume import Backup, digests, fingerprint
     from stages.train.rows import steps_warning, validation_warning
 
-    data = args.data / IMAGES, args.data / LABELS
+    data = [args.data / file for file in (IMAGES, LABELS, DATASET)]
     images, labels = Rows(data[0]), open_array(data[1])
     are_glyphs = centred_glyphs(channels_last(open_prepared_images(data[0])))
     if train.outliers and not are_glyphs:
@@ -97,7 +98,8 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     network = build_network(images.shape[1:], labels.shape[1], model)
     if cluster.leads:
         network.summary()
-    training = Training(network, images, labels, train, cluster)
+    extra = json.decode(data[2].read_bytes())["extra"]
+    training = Training(network, images, labels, train, cluster, extra)
     warnings = validation_warning(labels, training.validation_rows), steps_warning(len(training.training_rows), train)
     for warning in warnings:
         if warning and cluster.leads:

@@ -19,7 +19,7 @@ from stages.train.augmentation import AMOUNTS, augment
 from stages.train.outliers import DRAWS, add_outliers
 from stages.train.parameters import Train
 from stages.train.resume import Backup, unpack
-from stages.train.rows import ahead, epoch_batches, split_rows
+from stages.train.rows import ahead, epoch_batches, repeat_extra, split_rows
 from stages.train.step import ShardedStep
 
 History = list[dict[str, float]]
@@ -41,6 +41,7 @@ class Training:
         labels: NDArray[np.float32],
         train: Train,
         cluster: Cluster = ALONE,
+        extra: int = 0,
     ) -> None:
         """Get ready to fit `network` in place.
 
@@ -48,6 +49,7 @@ class Training:
             images: float32 (n, rows, cols, channels) or (n, channels, rows, cols) in [0, 1].
             labels: one-hot float32 (n, classes).
             cluster: the processes that share the work; all of them must make and run the same training.
+            extra: how many of the last rows are of extra pictures, which are repeated and do not validate.
 
         Raises:
             InputError: the split leaves no row to train or to validate on, augmentation shifts images out of sight, or
@@ -61,7 +63,9 @@ class Training:
             )
         self.network, self.images, self.labels = network, images, labels
         self.train, self.cluster = train, cluster
-        self.training_rows, self.validation_rows = split_rows(labels, train.validation_split, train.validation_rows)
+        known = len(labels) - extra
+        rows, self.validation_rows = split_rows(labels[:known], train.validation_split, train.validation_rows)
+        self.training_rows = repeat_extra(rows, np.arange(known, len(labels)))
         self.optimizer = build_optimizer(train.learning_rate)
         self.optimizer.build(network.trainable_variables)
         self.variables = [*network.weights, *self.optimizer.variables]  # the state that an epoch leaves to the next

@@ -13,6 +13,8 @@ from stages.train.parameters import Train
 Item = TypeVar("Item")
 
 FEW_STEPS = 300  # MNIST takes 2,230; data sets that took dozens were hardly learned
+EXTRA_SHARE = 0.015  # of the training rows: what extra rows are repeated to; once each, 79 in 57,000 change nothing
+MOST_REPEATED = 20  # or a single picture would be learned by heart
 FEW = 50  # validation rows; of fewer, the 2 % that `confidence` uses are less than one answer
 
 
@@ -48,6 +50,12 @@ def split_rows(
             f"training and {len(validation)} for validation; must leave at least 1 for each"
         )
     return training, validation
+
+
+def repeat_extra(training_rows: NDArray[np.int64], extra: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Row numbers to train on, with those of extra pictures repeated until they are EXTRA_SHARE of the others."""
+    times = round(EXTRA_SHARE * len(training_rows) / max(1, len(extra)))
+    return np.concatenate([training_rows, np.tile(extra, min(max(1, times), MOST_REPEATED))])
 
 
 def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.int64]) -> str | None:

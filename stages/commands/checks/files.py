@@ -18,23 +18,23 @@ from stages.running.root import in_project
 PACKAGES_LOCK = Path("requirements.lock")
 
 
-def source_problems(source: str, stages: Mapping[str, Any]) -> list[str]:
-    """Say why DVC cannot take `source` as data.source, in clearer words than DVC: one line, or none.
+def source_problems(key: str, source: str, stages: Mapping[str, Any]) -> list[str]:
+    """Say why DVC cannot take `source` as data.source or prepare.extra, in clearer words than DVC: one line, or none.
 
     Args:
         stages: from dvc.yaml.
     """
-    entries = [*stages["ingest"]["deps"], *(out for stage in stages.values() for out in outputs(stage))]
+    entries = [entry for stage in stages.values() for entry in (*stage["deps"], *outputs(stage))]
     place = resolved(source)
-    ours = {entry: resolved(entry) for entry in entries if entry != "${data.source}"}
+    ours = {entry: resolved(entry) for entry in entries if not entry.startswith("${")}
     shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
     if shared and not is_address(source):
         problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
-        return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
-    return file_problems("data.source", source) or unhashed_problems(source)
+        return [f"{PARAMS_FILE}: {key} = {source!r}: {problem}"]
+    return file_problems(key, source) or unhashed_problems(key, source)
 
 
-def unhashed_problems(source: str) -> list[str]:
+def unhashed_problems(key: str, source: str) -> list[str]:
     """Name what DVC does not hash in the folder `source`, so that it would see no change: one line, or none.
 
     DVC skips the content of linked folders and, inside the project, files that .dvcignore names, and folders that
@@ -46,11 +46,11 @@ def unhashed_problems(source: str) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for link in filter(os.path.islink, (os.path.join(parent, name) for name in folders)):  # noqa: PTH118 - faster
             problem = f"DVC does not watch {link} (a link to a folder); must be the folder, or links to its files"
-            return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
+            return [f"{PARAMS_FILE}: {key} = {source!r}: {problem}"]
         seen += [str(Path(parent, name)) for name in (*folders, *files) if not name.startswith(".")]
     for name in seen:
         if name != name.encode(errors="replace").decode():  # a surrogate stands for a byte that is not UTF-8
-            return [f"{PARAMS_FILE}: data.source = {source!r}: DVC takes no name such as {name!r}; must be UTF-8"]
+            return [f"{PARAMS_FILE}: {key} = {source!r}: DVC takes no name such as {name!r}; must be UTF-8"]
     if len(seen) == 1 or not Path(folder).is_relative_to(root):
         return []
     command = [sys.executable, "-m", "dvc", "check-ignore", "--stdin"]
@@ -62,7 +62,7 @@ def unhashed_problems(source: str) -> list[str]:
         return []
     left_out = os.fsdecode(asked.stdout).splitlines()[0]
     problem = f"DVC does not watch {left_out} (.dvcignore, or a .dvc folder in it); must be elsewhere"
-    return [f"{PARAMS_FILE}: data.source = {source!r}: {problem}"]
+    return [f"{PARAMS_FILE}: {key} = {source!r}: {problem}"]
 
 
 def sample_problems(sample: str, stages: Mapping[str, Any]) -> list[str]:

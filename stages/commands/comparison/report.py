@@ -10,19 +10,19 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from stages.commands.comparison.changes import MISSING, Changes, find_changes, read_packages, stale_stages
+from stages.commands.comparison.extra import grade_model
 from stages.commands.comparison.pairs import Comparison, compare
 from stages.commands.comparison.results import METRICS, read_results
 from stages.commands.comparison.revisions import WORKSPACE, Revision, head, uncommitted
 from stages.commands.comparison.showing import draw_galleries, fill_in
 from stages.report.figures import FIGURES
-from stages.running.params import flatten
+from stages.running.params import PARAMS_FILE, flatten, load
 from stages.running.process import InputError
 from stages.tables import CLASSES
 
 TRAINING, DATA, CLASSES_FILE = "metrics/train.json", "metrics/data.json", f"metrics/{CLASSES.file}"
 CLASS_COUNTS = ("train.classes.", "test.classes.")  # prefixes of counts; there may be thousands of these
-# Inputs of train that select the validation rows.
-VALIDATION_ROWS = {"data/prepared/train", "train.validation_split", "train.validation_rows"}
+VALIDATION_ROWS = {"train.validation_split", "train.validation_rows"}  # parameters that select them
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
     **{name.replace("_", " ").capitalize(): f"metrics/figures/{name}.png" for name in FIGURES},
@@ -74,7 +74,11 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
     comparison, no_comparison = _compare(base, now)
     changed = bool(stale or no_comparison or any(vars(changes).values()))
     galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
-    same_rows = not any(stage.name == "train" and VALIDATION_ROWS & {*stage.inputs} for stage in changes.stages)
+    inputs = {stage.name: {*stage.inputs} for stage in changes.stages}
+    of_train, of_prepare = (inputs.get(name, set()) for name in ("train", "prepare"))
+    extra_only = of_prepare <= {"prepare.extra", load(PARAMS_FILE)["prepare"]["extra"]}  # these rows do not validate
+    same_rows = not of_train & VALIDATION_ROWS and ("data/prepared/train" not in of_train or extra_only)
+    tested, no_extra = _tested(base, now)
     counts = [
         row
         for row in _rows(_numbers(base, DATA), _numbers(now, DATA))
@@ -93,15 +97,29 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "galleries": galleries,
         "no_galleries": no_galleries,
         "metrics": {
-            "Test set": _rows(_numbers(base, METRICS), _numbers(now, METRICS), comparison is not None),
+            "Test set": _rows(*tested, comparison is not None),
             "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
         },
+        "has_extra": any(name.startswith("extra.") for name in tested[1]),
+        "no_extra": no_extra,
         "baseline": _baseline(now),
         "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
         "pictures": {title: _inline(Path(path)) for title, path in PICTURES.items() if Path(path).is_file()},
         "counts": counts[:MOST_ROWS],
         "packages": read_packages(now),
     }
+
+
+def _tested(base: Revision | None, now: Revision) -> tuple[tuple[Metrics, Metrics], str]:
+    """The metrics of both models; of extra pictures both by those held back now, or why the base's are missing."""
+    before, after = _numbers(base, METRICS), _numbers(now, METRICS)
+    before = {name: value for name, value in before.items() if not name.startswith("extra.")}
+    if base is None or "extra.n" not in after:
+        return (before, after), ""
+    try:
+        return (before | flatten(grade_model(base), "extra."), after), ""
+    except InputError as error:
+        return (before, after), str(error)
 
 
 def _compare(base: Revision | None, now: Revision) -> tuple[Comparison | None, str]:

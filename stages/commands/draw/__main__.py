@@ -28,9 +28,12 @@ def main() -> None:
 
     from stages.commands.draw.facts import model_facts
     from stages.commands.draw.server import make_app, make_server
+    from stages.running.params import PARAMS_FILE, load
 
     token = secrets.token_urlsafe(24)
-    server = make_server(make_app(reader, model_facts(model, reader), token, args.host), args.host, args.port)
+    extra = in_project(load(in_project(PARAMS_FILE))["prepare"]["extra"])
+    app = make_app(reader, model_facts(model, reader), token, args.host, extra)
+    server = make_server(app, args.host, args.port)
     host = f"[{args.host}]" if ":" in args.host else args.host
     address = f"http://{host}:{server.effective_port}/?token={token}"
     print(f"Draw at {address}\nCtrl-C ends it.", flush=True)

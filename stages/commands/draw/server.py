@@ -1,6 +1,7 @@
 """The server behind the page: it reads a picture, and answers nobody but the browser that came with the token."""
 
 import base64
+import hashlib
 import io
 import logging
 import secrets
@@ -21,20 +22,23 @@ from werkzeug.exceptions import HTTPException
 
 from stages.plotting import tile
 from stages.predict_sample.by_hand import Reader
+from stages.running.outputs import replacing
 from stages.running.process import InputError, reason
 
 MOST_BYTES = 20 << 20  # of a picture
 TOO_LARGE = f"the picture has more than {MOST_BYTES >> 20} MB; make it smaller first"
+PNG = "data:image/png;base64,"
 LARGEST = 256  # pixels of a side: what the network sees is shown averaged down to it
 
 
-def make_app(reader: Reader, facts: list[str], token: str, host: str) -> Flask:
+def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Path) -> Flask:
     """Make the application.
 
     Args:
         facts: what the page says of the model.
         token: whoever opens the page with it gets a cookie; without either there is no answer.
         host: the address that is listened at; requests to another name than it or this machine's own are refused.
+        extra: folder of class folders, to keep digits in.
     """
     app = Flask(__name__, template_folder=str(Path(__file__).parent), static_folder=None)
     app.config |= {"TRUSTED_HOSTS": ["127.0.0.1", "localhost", host, f"[{host}]"], "MAX_CONTENT_LENGTH": MOST_BYTES}
@@ -96,10 +100,33 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str) -> Flask:
             ],
         }
 
+    @app.post("/keep")
+    def keep() -> ResponseReturnValue:
+        name = request.args.get("class", "")
+        if name not in map(str, reader.predictor.classes) or name != Path(name).name:
+            abort(400, "a digit can be kept as one of the model's classes, if a folder can be called so")
+        try:
+            content = base64.b64decode(request.get_data().removeprefix(PNG.encode()), validate=True)
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+                if max(image.size) > LARGEST:
+                    abort(400, "only what the network sees can be kept")
+                rows, cols, _ = reader.predictor.field_shape
+                field = image.convert("L").resize((cols, rows), Image.Resampling.NEAREST)  # as it was enlarged
+        except (ValueError, OSError):
+            abort(400, "only what the network sees can be kept")
+        path = extra / name / f"{hashlib.md5(field.tobytes()).hexdigest()}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as partial:
+                field.save(partial, "PNG")
+        except OSError as error:
+            abort(507, f"{path.parent}: {reason(error)}")
+        return {"kept": str(path)}
+
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
         message = TOO_LARGE if error.code == 413 else str(error.description)
-        return ({"error": message} if request.path == "/read" else message), error.code or 500
+        return ({"error": message} if request.method == "POST" else message), error.code or 500
 
     @app.after_request
     def harden(response: Response) -> Response:
@@ -119,7 +146,7 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     """A picture, uint8 (h, w, 3), as an address that holds it."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    return PNG + base64.b64encode(content.getvalue()).decode()
 
 
 def make_server(app: Callable[..., Any], host: str, port: int) -> BaseWSGIServer:

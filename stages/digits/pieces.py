@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import find_peaks
 
+from stages.digits.ink import EIGHT, Mask
 from stages.glyphs import span
-from stages.predict_sample.ink import EIGHT, Mask
 
 SPECK = 0.02  # of the heaviest piece's ink: less is dirt
 TALL = 0.5  # lower / higher height: at least this for the main piece and a digit of its row; less for a part or a table
@@ -16,6 +16,7 @@ HEAVY = 0.05  # of the main piece's ink: a digit has more
 REACH = 0.15  # of the main piece's longer side: a digit's parts are no farther from it
 ALIKE = 0.5  # of the shorter range that two share: in columns, one is above the other; in rows, they are in a line
 INNER = 0.3  # of its height: what a frame or ring encloses is higher, a speck in a 0 is not
+NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
 FLAT = 3  # times as wide as high: a line under a number rather than a digit
 MOST = 60  # heaviest pieces that are considered: more are text, or the paper's grain
 LIGHT = 0.02  # weight of pieces that are flat or at the picture's edge: digits may be, paper and fingers often are
@@ -154,6 +155,12 @@ def shared(one: Piece, other: Piece, axis: int) -> float:
 def gap(one: Piece, other: Piece) -> int:
     """The gap between two boxes in pixels, along rows or columns; at most 0: none."""
     return max(max(a.start, b.start) - min(a.stop, b.stop) for a, b in zip(one.box, other.box, strict=True))
+
+
+def are_parts(left: Piece, right: Piece) -> bool:
+    """Whether two neighbours in a row may be one broken digit."""
+    height, width = join(left, right).mask.shape
+    return gap(left, right) <= NEAR * height and width <= NARROW * height
 
 
 def cuts(piece: Piece) -> list[tuple[Mask, float]]:

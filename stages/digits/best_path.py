@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.predict_sample.pieces import Piece, cut_out, cuts, gap, join
+from stages.digits.pieces import Piece, are_parts, cut_out, cuts, join
 
 LENGTH = 0.3  # of the confidence: what a cut costs per piece height of its length
 WITHOUT = 0.4  # of the confidence: what is left if small parts near a digit are not read
 LOW = 0.5  # of a piece's height: no digit in it is lower
-NEAR, NARROW = 0.15, 1.2  # of its height: how far the parts of a broken digit are apart, and how wide it is
 NOTHING = 0.1  # the least confidence that counts, so that all pieces unknown to the network are equally good
 
 
@@ -54,9 +53,8 @@ def best_path(
         edges += [edge._replace(start=places[-1] + edge.start, stop=places[-1] + edge.stop) for edge in ways]
         places.append(edges[-1].stop)
     for k, (left, right) in enumerate(pairwise(whole)):
-        height, width = (both := join(left, right)).mask.shape
-        if gap(left, right) <= NEAR * height and width <= NARROW * height:
-            edges.append(Edge(places[k], places[k + 2], both, 1.0))
+        if are_parts(left, right):
+            edges.append(Edge(places[k], places[k + 2], join(left, right), 1.0))
     best: list[tuple[float, list[Piece]]] = [(1.0, []), *[(0.0, [])] * places[-1]]
     sure_of = sureness([edge.piece for edge in edges])
     for edge, sure in sorted(zip(edges, sure_of, strict=True), key=lambda pair: pair[0].stop):

@@ -1,4 +1,4 @@
-"""Find the digits in a gray picture, and fit each into a field like the training images.
+"""Read a gray picture: find the digits in it, and fit each into a field like the training images.
 
 `ink` removes what a camera or a paint program adds. Strokes are bilevel, then anti-aliased, as in MNIST.
 """
@@ -6,16 +6,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from stages.digits.best_path import best_path
+from stages.digits.ink import DARKEST, EIGHT, dividing_threshold, find_ink, has_dark_ink, without_lines
+from stages.digits.pieces import Piece, are_parts, find_row, join
 from stages.glyphs import Gray, box_side, fit_into_field, resize, span
-from stages.predict_sample.best_path import best_path
-from stages.predict_sample.ink import DARKEST, EIGHT, dividing_threshold, find_ink, has_dark_ink, without_lines
-from stages.predict_sample.pieces import Piece, find_row
 
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
 OVERSAMPLING = 8  # pixels per field pixel while a digit is cut out and thickened
@@ -53,27 +55,59 @@ class Digits:
     warning: str | None
 
 
-def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
-    """Find the digits in a picture (h, w) in [0, 1] of either polarity, for a network that takes (rows, cols)."""
+class Written(NamedTuple):
+    """What is written in a picture.
+
+    ink: (h, w) in [0, 1], 0.5 at its outline. row: the pieces of ink that stand in a row, from the left; others: the
+    rest. is_pale: whether it is hardly darker than the paper.
+    """
+
+    ink: Gray
+    row: list[Piece]
+    others: list[Piece]
+    is_pale: bool
+
+
+def find_written(gray: Gray) -> Written | None:
+    """Find the ink in a picture (h, w) in [0, 1] of either polarity; None if there is none."""
     ink = find_ink(gray if has_dark_ink(gray) else 1 - gray)
     threshold = dividing_threshold(ink, 0.5 * float(np.percentile(ink, DARKEST)))
     written = without_lines(ink, ink >= FAINT * threshold)
     strong = written & (ink >= threshold)
     if not strong.any() or threshold < LEAST_CONTRAST:
-        return Digits([], np.zeros((1, rows, cols), np.float32), [], "no digit found")
+        return None
     is_pale = threshold < max(LOW_CONTRAST, NOISE * float(ink[~written].mean(dtype=np.float64)))
-    scaled = np.clip(ink / (2 * threshold), 0, 1)  # 0.5 at an outline
+    return Written(np.clip(ink / (2 * threshold), 0, 1), *find_row(written, strong), is_pale)
 
-    field_of = cache(lambda piece: fit_field(scaled, piece, rows, cols))  # whole pieces are asked for twice
+
+def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
+    """Find the digits in a picture (h, w) in [0, 1] of either polarity, for a network that takes (rows, cols)."""
+    if (written := find_written(gray)) is None:
+        return Digits([], np.zeros((1, rows, cols), np.float32), [], "no digit found")
+    field_of = cache(lambda piece: fit_field(written.ink, piece, rows, cols))  # whole pieces are asked for twice
 
     def sureness_of(pieces: Sequence[Piece]) -> NDArray[np.float32]:
         return judge.sureness(np.stack([field_of(piece) for piece in pieces]))
 
-    row, passed_over = find_row(written, strong)
+    row = written.row
     pieces = best_path(row[:LONGEST], sureness_of, judge.unsure_below, judge.false_positive_rate)
-    passed_over += [*row[LONGEST:], *(part for piece in pieces for part in piece.parts)]
-    warning = TOO_LONG if len(row) > LONGEST else DOUBTFUL if is_pale else None
+    passed_over = [*written.others, *row[LONGEST:], *(part for piece in pieces for part in piece.parts)]
+    warning = TOO_LONG if len(row) > LONGEST else DOUBTFUL if written.is_pale else None
     return Digits(pieces, np.stack([field_of(piece) for piece in pieces]), passed_over, warning)
+
+
+def read_single_digit(gray: Gray, rows: int, cols: int) -> tuple[Gray | None, int]:
+    """Fit the only digit of a picture, which may be broken, into a field, without asking a network.
+
+    Returns:
+        The field, and 1; or None, and how many digits there seem to be.
+    """
+    if (written := find_written(gray)) is None:
+        return None, 0
+    pieces = [join(piece, *piece.parts) for piece in written.row]
+    if len(pieces) > 1 and not all(are_parts(left, right) for left, right in pairwise(pieces)):
+        return None, len(pieces)
+    return fit_field(written.ink, join(*pieces), rows, cols), 1
 
 
 def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:
