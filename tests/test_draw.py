@@ -1,5 +1,6 @@
 """The page to draw on: what its server answers, and to whom."""
 
+import base64
 import io
 import json
 import re
@@ -7,13 +8,14 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 
 from stages.commands.draw import __main__ as draw
 from stages.commands.draw.facts import model_facts
-from stages.commands.draw.server import MOST_BYTES, make_app, make_server
+from stages.commands.draw.server import MOST_BYTES, PNG, make_app, make_server
 from stages.predict_sample.by_hand import Reader, open_reader
 from stages.running.params import parse
 from stages.running.process import InputError
@@ -117,6 +119,41 @@ def test_the_page_asks_nobody_else_and_names_the_model(client: FlaskClient, read
     plain = make_app(reader._replace(preprocessing="plain"), [], TOKEN, "127.0.0.1", Path("extra")).test_client()
     plain.get(f"/?token={TOKEN}")
     assert 'id="clear"' not in plain.get("/").get_data(as_text=True)
+
+
+def test_a_digit_is_kept_as_a_picture_of_its_class(client: FlaskClient, tmp_path: Path) -> None:
+    """As the network saw it, and once, however often."""
+    (seven,) = client.post("/read", data=png(drawn(100))).get_json()["digits"]
+    kept = {client.post("/keep?class=7", data=seven["seen"]).get_json()["kept"] for _ in range(2)}
+    (path,) = (tmp_path / "extra/7").iterdir()
+    assert kept == {str(path)} and path.suffix == ".png"
+    with Image.open(path) as field:
+        assert (field.mode, field.size) == ("L", (28, 28))
+        enlarged = np.asarray(field).repeat(9, axis=0).repeat(9, axis=1)
+    with Image.open(io.BytesIO(base64.b64decode(seven["seen"].partition(",")[2]))) as seen:
+        assert (np.asarray(seen.convert("L")) == enlarged).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("seven", PNG + base64.b64encode(png(Image.new("L", (28, 28)))).decode()),
+        ("..", PNG + base64.b64encode(png(Image.new("L", (28, 28)))).decode()),
+        ("7", PNG + base64.b64encode(png(Image.new("L", (280, 280)))).decode()),
+        ("7", PNG + base64.b64encode(b"no picture").decode()),
+        ("7", "no picture"),
+    ],
+)
+def test_nothing_else_is_kept(client: FlaskClient, tmp_path: Path, name: str, content: str) -> None:
+    answer = client.post(f"/keep?class={name}", data=content)
+    assert answer.status_code == 400 and "can be kept" in answer.get_json()["error"]
+    assert not (tmp_path / "extra").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(client: FlaskClient, tmp_path: Path) -> None:
+    (tmp_path / "extra").write_text("a file")
+    answer = client.post("/keep?class=7", data=PNG + base64.b64encode(png(Image.new("L", (28, 28)))).decode())
+    assert answer.status_code == 507 and "Not a directory" in answer.get_json()["error"]
 
 
 def test_the_page_says_what_is_known_of_the_model(

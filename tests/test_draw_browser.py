@@ -111,6 +111,19 @@ def test_a_number_drawn_with_the_mouse_is_read_as_by_hand(page: Any, tmp_path: P
     assert {"picture": by_hand["picture"], **response.value.json()["prediction"]} == by_hand
 
 
+def test_a_digit_is_kept_with_the_class_that_was_chosen(page: Any) -> None:
+    draw(page, TWO)
+    expect_text(page, "#answer", "2")
+    page.locator("figure select").select_option("3")
+    with page.expect_response("**/keep?class=3") as response:
+        page.get_by_text("Keep as").click()
+    kept = ROOT / response.value.json()["kept"]
+    sync_api.expect(page.locator("figure .tools span")).to_have_text(f"kept: {kept.relative_to(ROOT)}", timeout=20_000)
+    assert kept.parent == ROOT / "data/extra/3" and kept.is_file()
+    kept.unlink()
+    kept.parent.rmdir()
+
+
 def test_undo_takes_a_stroke_back_and_clear_all(page: Any) -> None:
     draw(page, [*FOUR, *TWO])
     expect_text(page, "#answer", "42")

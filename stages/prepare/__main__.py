@@ -56,7 +56,7 @@ def main() -> None:
     parts = {name: [Part(images[name], labels[name], white)] for name in sets}
     parts["train"].append(extra)
     parts[f"test/{EXTRA}"] = [held_back]
-    of_extra = {"n": len(extra.labels), "held_back": len(held_back.labels)}
+    of_extra = {"train": len(extra.labels), "held_back": len(held_back.labels)}
     metrics = look.metrics | ({"extra": of_extra} if any(of_extra.values()) else {})
 
     to_images = partial(normalize, image_data_format=prepare.image_data_format)

@@ -76,8 +76,8 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
     galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
     inputs = {stage.name: {*stage.inputs} for stage in changes.stages}
     of_train, of_prepare = (inputs.get(name, set()) for name in ("train", "prepare"))
-    extra_only = of_prepare <= {"prepare.extra", load(PARAMS_FILE)["prepare"]["extra"]}  # these rows do not validate
-    same_rows = not of_train & VALIDATION_ROWS and ("data/prepared/train" not in of_train or extra_only)
+    of_extra = {"prepare.extra", flatten(load(PARAMS_FILE)).get("prepare.extra")}  # pictures that do not validate
+    same_rows = not of_train & VALIDATION_ROWS and ("data/prepared/train" not in of_train or of_prepare <= of_extra)
     tested, no_extra = _tested(base, now)
     counts = [
         row

@@ -120,7 +120,7 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
             with replacing(path) as partial:
                 field.save(partial, "PNG")
         except OSError as error:
-            abort(507, f"{path.parent}: {reason(error)}")
+            return {"error": f"{path.parent}: {reason(error)}"}, 507
         return {"kept": str(path)}
 
     @app.errorhandler(HTTPException)

@@ -1,0 +1,129 @@
+"""Extra pictures: which join the training rows, which are held back, and what the report says of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from stages.arrays.npy import open_array
+from stages.prepare.extra import read_extra
+from stages.prepare.files import Part
+from stages.running.process import InputError
+from stages.train.rows import repeat_extra
+from tests.project import Project
+
+GRAY = (28, 28, 1)
+
+
+def draw(path: Path, *bars: int, length: int = 100) -> None:
+    """Vertical bars, like a 1, on paper."""
+    picture = Image.new("L", (200, 200), "white")
+    for x in bars:
+        ImageDraw.Draw(picture).line([(x, 40), (x + 10, 40 + length)], "black", 12)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten pictures of a 1, of different lengths, the same once more, and one of a 7, all over the folder."""
+    for number in range(10):
+        draw(tmp_path / f"1/{number}.png", 90, length=70 + 5 * number)
+    draw(tmp_path / "1/again/0.png", 90, length=70)
+    draw(tmp_path / "7/only.png", 60)
+    (tmp_path / "README.md").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def read(folder: Path) -> list[Part]:
+    return read_extra(folder, list(range(10)), GRAY, are_glyphs=True)
+
+
+def test_a_fifth_of_each_class_is_held_back_whatever_the_files_are_called(folder: Path) -> None:
+    trained, held = read(folder)
+    assert trained.labels.tolist() == [1] * 8 + [7] and held.labels.tolist() == [1] * 2
+    assert trained.images.shape == (9, *GRAY) and trained.images.dtype == np.float32
+    assert (trained.images.max(axis=(1, 2, 3)) == 1).all() and trained.white == held.white == 1
+    for number, file in enumerate(sorted((folder / "1").glob("*.png"), reverse=True)):
+        file.rename(file.with_name(f"moved{number}.png"))
+    again = read(folder)
+    assert all((a.images == b.images).all() for a, b in zip((trained, held), again, strict=True))
+
+
+def test_without_pictures_there_are_no_rows(tmp_path: Path) -> None:
+    trained, held = read(tmp_path)
+    assert trained.images.shape == held.images.shape == (0, *GRAY) and len(trained.labels) == len(held.labels) == 0
+
+
+def test_a_broken_digit_is_one_and_a_glyph_is_taken_as_it_is(tmp_path: Path) -> None:
+    draw(tmp_path / "1/broken.png", 90, 115)
+    trained, _ = read(tmp_path)
+    (field,) = trained.images
+    assert len(np.unique(np.flatnonzero(field.max(axis=(0, 2)) > 0.5))) > 6, "both bars"
+    (tmp_path / "1/broken.png").unlink()
+    glyph = (field[..., 0] * 255).round().astype(np.uint8)
+    Image.fromarray(glyph).save(tmp_path / "1/glyph.png")
+    assert (read(tmp_path)[0].images[0, ..., 0] * 255).round().astype(np.uint8).tolist() == glyph.tolist()
+
+
+def test_other_images_are_converted_and_resized(tmp_path: Path) -> None:
+    (tmp_path / "red").mkdir()
+    Image.new("RGB", (50, 30), (255, 51, 0)).save(tmp_path / "red/a.png")
+    trained, _ = read_extra(tmp_path, ["blue", "red"], (8, 6, 3), are_glyphs=False)
+    assert trained.labels.tolist() == [1] and trained.images.shape == (1, 8, 6, 3)
+    assert np.allclose(trained.images, [1, 0.2, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "bars", "problem"),
+    [
+        ("1/two.png", (50, 140), "two.png: holds 2 digits; must hold one"),
+        ("1/none.png", (), "none.png: holds no digits; must hold one"),
+        ("one/1.png", (90,), "one: is called like no class; must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+    ],
+)
+def test_what_is_no_picture_of_one_digit_of_a_class_is_refused(
+    tmp_path: Path, name: str, bars: tuple[int, ...], problem: str
+) -> None:
+    draw(tmp_path / name, *bars)
+    with pytest.raises(InputError, match=problem):
+        read(tmp_path)
+
+
+def test_extra_rows_are_repeated_until_they_count_but_not_without_end() -> None:
+    rows = np.arange(57_000)
+    repeated = repeat_extra(rows, np.arange(60_000, 60_080))
+    assert repeated[:57_000].tolist() == rows.tolist()
+    assert np.unique(repeated[57_000:], return_counts=True)[1].tolist() == [11] * 80
+    assert len(repeat_extra(rows, np.array([60_000]))) == 57_020 and len(repeat_extra(rows, rows[:0])) == 57_000
+    assert len(repeat_extra(rows[:10], np.arange(10, 30))) == 30
+
+
+@pytest.mark.slow
+def test_the_report_says_what_extra_pictures_did_to_the_validation_rows_and_to_those_held_back(
+    project: Project,
+) -> None:
+    """Both models have validated on the same rows, and read the same pictures; without these all is as before."""
+    before = {name: (project.root / name).read_bytes() for name in ("models/cnn.h5", "metrics/train.json")}
+    for number in range(10):
+        draw(project.root / f"data/extra/1/{number}.png", 90, length=70 + 5 * number)
+    project.reproduce()
+    assert json.loads((project.root / "metrics/data.json").read_text())["extra"] == {"train": 8, "held_back": 2}
+    trained, labels = (open_array(project.root / f"data/prepared/train/{name}.npy") for name in ("images", "labels"))
+    assert len(trained) == len(labels) and labels[-8:].argmax(axis=1).tolist() == [1] * 8
+    assert (
+        json.loads((project.root / "metrics/train.json").read_text())["val_n"]
+        == json.loads(before["metrics/train.json"])["val_n"]
+    )
+    project.make("report").check_returncode()
+    rows = [line.split(" | ") for line in (project.root / "report.md").read_text().splitlines()]
+    known = {row[0].removeprefix("| "): row[1:] for row in rows if len(row) == 4}
+    assert known["extra.n"][:2] == ["2", "2"] and known["extra.loss"][2] != ""
+    assert known["val\\_loss"][2].startswith(("+", "-")), "of the same rows"
+    for number in range(10):
+        (project.root / f"data/extra/1/{number}.png").unlink()
+    project.reproduce()
+    assert all((project.root / name).read_bytes() == content for name, content in before.items())
