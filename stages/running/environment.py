@@ -57,7 +57,7 @@ def has_avx2() -> bool:
 def pin() -> None:
     """Clear the user's settings that could change a result, name them on stderr, and set ours.
 
-    Instructions that the CPU lacks are not pinned: OpenBLAS would crash. Call this before numpy, TensorFlow or
+    Of the stages of a run only train, which they would change most, names them: once is enough. Instructions that the CPU lacks are not pinned: OpenBLAS would crash. Call this before numpy, TensorFlow or
     matplotlib is imported: they read these variables at import.
     """
     pinned = PINNED | (PINNED_WITH_AVX2 if has_avx2() else {})
@@ -67,7 +67,7 @@ def pin() -> None:
     for name in theirs:
         del os.environ[name]
     os.environ.update(pinned)
-    if ignored:
+    if ignored and os.environ.get("DVC_STAGE", "train") == "train":
         print(f"environment: ignoring {', '.join(ignored)} (results must not depend on them)", file=sys.stderr)
 
 
