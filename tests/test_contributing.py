@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/contributing.md").read_text()
 
 def change(project: Project, title: str) -> set[str]:
     """Make the change that the page shows under a title; returns the files that it touches."""
-    (block,) = re.findall(rf"^## {title}\n(?:[^#`]*\n)?```diff\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(rf"^### {title}\n(?:[^#`]*\n)?```diff\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
     parts = re.split(r"^--- (.*)\n", block, flags=re.MULTILINE)[1:]
     for name, lines in zip(parts[::2], parts[1::2], strict=True):
         edit(project.root / name, lines.splitlines())

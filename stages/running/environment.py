@@ -57,8 +57,9 @@ def has_avx2() -> bool:
 def pin() -> None:
     """Clear the user's settings that could change a result, name them on stderr, and set ours.
 
-    Of the stages of a run only train, which they would change most, names them: once is enough. Instructions that the CPU lacks are not pinned: OpenBLAS would crash. Call this before numpy, TensorFlow or
-    matplotlib is imported: they read these variables at import.
+    Of a run's stages only train, which they would change most, names them: once is enough. Instructions that the CPU
+    lacks are not pinned: OpenBLAS would crash. Call this before numpy, TensorFlow or matplotlib is imported: they read
+    these variables at import.
     """
     pinned = PINNED | (PINNED_WITH_AVX2 if has_avx2() else {})
     theirs = [name for name in os.environ if name.startswith(CLEARED_PREFIXES) and not name.startswith(KEPT_PREFIXES)]
