@@ -2,7 +2,7 @@
 
 python tests/plain_keras.py train DATA MODEL     the two scripts of the tutorial,
 python tests/plain_keras.py predict DATA MODEL   reading the .npy files in the folder DATA
-python tests/plain_keras.py epochs IMAGES LABELS an epoch for each line on stdin, answered by its seconds
+python tests/plain_keras.py epochs DATA [32 64]  an epoch for each line on stdin, answered by its seconds; filters
 python tests/plain_keras.py arrays DATA          an epoch on all of DATA's arrays, as float32
 python tests/plain_keras.py pictures DATA        an epoch on DATA/train's class folders of pictures
 """
@@ -17,13 +17,13 @@ import numpy as np
 from keras import layers
 
 
-def build() -> Any:
+def build(first: int = 32, second: int = 16) -> Any:
     model = keras.Sequential(
         [
             layers.Input((28, 28, 1)),
-            layers.Conv2D(32, (3, 3), activation="relu"),
+            layers.Conv2D(first, (3, 3), activation="relu"),
             layers.MaxPooling2D((2, 2)),
-            layers.Conv2D(16, (3, 3), activation="relu"),
+            layers.Conv2D(second, (3, 3), activation="relu"),
             layers.MaxPooling2D((2, 2)),
             layers.Dropout(0.5),
             layers.Flatten(),
@@ -71,7 +71,7 @@ def main() -> None:
     else:
         x, y = np.load(first / "images.npy"), np.load(first / "labels.npy")
         split = int(len(x) * 0.95)
-        model = build()
+        model = build(*map(int, sys.argv[3:]))
         for _ in sys.stdin:
             start = time.perf_counter()
             model.fit(x[:split], y[:split], 128, 1, verbose=0, validation_data=(x[split:], y[split:]))
