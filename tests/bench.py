@@ -138,11 +138,8 @@ def our_epochs(instruction_set: str, *filters: str) -> None:
 
     images, labels = Rows(PREPARED / IMAGES), open_array(PREPARED / LABELS)
     params = load(PARAMS_FILE)
-    network = build_network(
-        images.shape[1:],
-        10,
-        convert({**params["model"], **({"filters": [*map(int, filters)]} if filters else {})}, Model),
-    )
+    params["model"]["filters"] = [int(number) for number in filters] or params["model"]["filters"]
+    network = build_network(images.shape[1:], 10, convert(params["model"], Model))
     training = Training(network, images, labels, convert(params["train"], Train))
     for epoch, _ in enumerate(sys.stdin, 1):
         start = time.perf_counter()
