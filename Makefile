@@ -14,6 +14,8 @@ COMMIT = git rev-parse --quiet --verify --end-of-options
 UNLOCK = python -m json.tool .dvc/tmp/rwlock >/dev/null 2>&1 || rm -f .dvc/tmp/rwlock
 # The stages that a failed run has not got to: their results stay, of the inputs before.
 STALE = dvc repro --dry --force-downstream --allow-missing 2>/dev/null | sed -n "s/^Running stage '\(.*\)':$$/  \1/p"
+LOCK = uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+  --no-annotate --no-header
 INSTALLED := .venv/.installed
 
 .PHONY: help install repro handwriting draw report test lint ci verify bench bench-pictures bench-scale restore lock clean
@@ -29,8 +31,8 @@ $(INSTALLED): requirements.lock requirements-tools.lock
 	  "Linux x86_64") ;; \
 	  "Linux aarch64" | "Darwin arm64") echo "make: nobody has tried this on $$(uname -sm) yet; the last digits will \
 	be other than those of dvc.lock" >&2 ;; \
-	  *) echo "make: TensorFlow has no package for $$(uname -sm); must be Linux on x86-64, which all was made for, or \
-	Linux on aarch64 or macOS on arm64, which nobody has tried" >&2; exit 1 ;; \
+	  *) echo "make: TensorFlow has no package for $$(uname -sm); must be Linux on x86-64 (or, untried, Linux on \
+	aarch64 or macOS on arm64)" >&2; exit 1 ;; \
 	esac
 	@rm -rf .venv # before python3 is looked for: it must not be the one in there
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
@@ -118,10 +120,9 @@ restore:  ## bring back the results of the last commit after a failed run
 
 lock: install  ## resolve requirements*.txt anew into the three lock files
 	@python -m pip install --quiet --require-hashes -r requirements-ci.lock # has uv
-	@: >requirements.lock
-	@for name in requirements requirements-tools requirements-ci; do \
-	  uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	    --no-annotate --no-header -c requirements.lock $$name.txt -o $$name.lock || exit 1; \
+	@$(LOCK) requirements.txt -o requirements.lock
+	@for name in requirements-tools requirements-ci; do \
+	  $(LOCK) -c requirements.lock $$name.txt -o $$name.lock || exit 1; \
 	done
 
 clean:  ## remove the environment and what caches leave

@@ -4,6 +4,7 @@ The ratio of a pair of runs, one after the other, says little; the median of man
 the machine was.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -131,6 +132,7 @@ def our_epochs(instruction_set: str, *filters: str) -> None:
     from msgspec import convert
 
     from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
+    from stages.arrays.prepared import DATASET
     from stages.network.architecture import build_network
     from stages.network.parameters import Model
     from stages.train.loop import Training
@@ -140,7 +142,8 @@ def our_epochs(instruction_set: str, *filters: str) -> None:
     params = load(PARAMS_FILE)
     params["model"]["filters"] = [int(number) for number in filters] or params["model"]["filters"]
     network = build_network(images.shape[1:], 10, convert(params["model"], Model))
-    training = Training(network, images, labels, convert(params["train"], Train))
+    extra = json.loads((PREPARED / DATASET).read_text())["extra"]
+    training = Training(network, images, labels, convert(params["train"], Train), extra=extra)
     for epoch, _ in enumerate(sys.stdin, 1):
         start = time.perf_counter()
         training.run_epoch(epoch)

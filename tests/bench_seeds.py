@@ -42,8 +42,8 @@ def train(seed: int) -> NDArray[np.bool_]:
     training = Training(network, images, labels, convert({**params["train"], "seed": seed}, Train))
     with redirect_stdout(StringIO()):
         list(training.run(None))
-    images, labels = (open_array(ROOT / f"data/prepared/test/{name}.npy") for name in ("images", "labels"))
-    right: NDArray[np.bool_] = predict_probabilities(training.forward, images).argmax(axis=1) == labels.argmax(axis=1)
+    images, answers = (open_array(ROOT / f"data/prepared/test/{name}.npy") for name in ("images", "labels"))
+    right: NDArray[np.bool_] = predict_probabilities(training.forward, images).argmax(axis=1) == answers.argmax(axis=1)
     print(f"seed {seed}: {right.mean():.4f}", flush=True)
     return right
 

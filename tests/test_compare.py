@@ -20,9 +20,9 @@ import pytest
 from stages.commands import compare as compare_command
 from stages.commands import gate as gate_command
 from stages.commands import report as report_command
-from stages.commands.comparison.changes import find_changes
+from stages.commands.comparison.changes import Changes, StageChange, find_changes
 from stages.commands.comparison.pairs import Comparison, Pairs, compare
-from stages.commands.comparison.report import as_page, report
+from stages.commands.comparison.report import as_page, report, same_validation_rows
 from stages.commands.comparison.results import Results, read_results
 from stages.commands.comparison.revisions import SHALLOW, Revision, changed_files, find_base, find_revision, uncommitted
 from stages.commands.comparison.showing import draw_galleries, fill_in
@@ -285,6 +285,23 @@ def test_metrics_of_other_validation_rows_are_not_subtracted(copy: Project, writ
     markdown = report(find_revision("HEAD~1"), "")[1]
     before, after = (section(text, "Validation rows")["val_loss"] for text in (written[1], markdown))
     assert before[2] and after == [*before[:2], ""]
+
+
+@pytest.mark.parametrize(
+    ("train", "prepare", "same"),
+    [
+        (["train.epochs"], [], True),
+        (["train.validation_rows"], [], False),
+        (["data/prepared/train"], ["data/extra"], True),
+        (["data/prepared/train"], ["data/extra", "data/raw/train"], False),
+        (["data/prepared/train", "train.validation_split"], ["data/extra"], False),
+    ],
+)
+def test_validation_rows_are_the_same_unless_their_split_or_the_source_changed(
+    copy: Project, train: list[str], prepare: list[str], same: bool
+) -> None:
+    changes = Changes(stages=[StageChange("prepare", prepare, []), StageChange("train", train, [])])
+    assert same_validation_rows(changes) is same
 
 
 @pytest.mark.ours

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.project import ROOT, Project
+from tests.project import ROOT, Project, copy_project
 from tests.test_draw import drawn, png
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs requirements-ci.lock")
@@ -34,7 +34,15 @@ MINUS: Strokes = [[(0.2, 0.5), (0.32, 0.5)]]
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this project, with its model: what is kept must not come to the real one."""
+    root = copy_project(tmp_path_factory.mktemp("copy"), leave_out=("data/mnist.npz",)).root
+    shutil.copytree(ROOT / "models", root / "models", dirs_exist_ok=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory, copied: Path) -> Iterator[tuple[str, Path]]:
     """The address that the server prints, and the file that it gives the browser, a slow one; Ctrl-C ends it."""
     folder = tmp_path_factory.mktemp("browser")
     browser = folder / "browser"
@@ -44,7 +52,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     # A suite that runs in the background of a script ignores the signal, and would have its children do so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "stages.commands.draw"]
-    server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    server = subprocess.Popen(command, cwd=copied, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert server.stdout
     yield server.stdout.readline().split()[-1], folder / "asked"
     server.send_signal(signal.SIGINT)
@@ -111,17 +119,15 @@ def test_a_number_drawn_with_the_mouse_is_read_as_by_hand(page: Any, tmp_path: P
     assert {"picture": by_hand["picture"], **response.value.json()["prediction"]} == by_hand
 
 
-def test_a_digit_is_kept_with_the_class_that_was_chosen(page: Any) -> None:
+def test_a_digit_is_kept_with_the_class_that_was_chosen(page: Any, copied: Path) -> None:
     draw(page, TWO)
     expect_text(page, "#answer", "2")
     page.locator("figure select").select_option("3")
     with page.expect_response("**/keep?class=3") as response:
         page.get_by_text("Keep as").click()
-    kept = ROOT / response.value.json()["kept"]
-    sync_api.expect(page.locator("figure .tools span")).to_have_text(f"kept: {kept.relative_to(ROOT)}", timeout=20_000)
-    assert kept.parent == ROOT / "data/extra/3" and kept.is_file()
-    kept.unlink()
-    kept.parent.rmdir()
+    kept = Path(response.value.json()["kept"])
+    sync_api.expect(page.locator("figure .tools span")).to_have_text(f"kept: {kept}", timeout=20_000)
+    assert kept.parent == Path("data/extra/3") and (copied / kept).is_file()
 
 
 def test_undo_takes_a_stroke_back_and_clear_all(page: Any) -> None:

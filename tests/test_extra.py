@@ -28,11 +28,11 @@ def draw(path: Path, *bars: int, length: int = 100) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Ten pictures of a 1, of different lengths, the same once more, and one of a 7, all over the folder."""
-    for number in range(10):
-        draw(tmp_path / f"1/{number}.png", 90, length=70 + 5 * number)
-    draw(tmp_path / "1/again/0.png", 90, length=70)
-    draw(tmp_path / "7/only.png", 60)
+    """Thirty pictures of a 1, of different lengths, one of them twice, and one of a 7."""
+    for number in range(30):
+        draw(tmp_path / f"1/{number}.png", 90, length=50 + 3 * number)
+    draw(tmp_path / "1/again/0.png", 90, length=50)
+    draw(tmp_path / "7/only.png", 60, length=90)
     (tmp_path / "README.md").write_text("no picture")
     (tmp_path / "empty").mkdir()
     return tmp_path
@@ -42,15 +42,31 @@ def read(folder: Path) -> list[Part]:
     return read_extra(folder, list(range(10)), GRAY, are_glyphs=True)
 
 
-def test_a_fifth_of_each_class_is_held_back_whatever_the_files_are_called(folder: Path) -> None:
+def fields(part: Part) -> set[bytes]:
+    return {image.tobytes() for image in part.images}
+
+
+def test_about_a_fifth_is_held_back_whatever_the_files_are_called(folder: Path) -> None:
     trained, held = read(folder)
-    assert trained.labels.tolist() == [1] * 8 + [7] and held.labels.tolist() == [1] * 2
-    assert trained.images.shape == (9, *GRAY) and trained.images.dtype == np.float32
+    n = len({*fields(trained), *fields(held)})
+    assert n == len(trained.labels) + len(held.labels) and 0 < len(held.labels) < n / 2
+    assert sorted({*trained.labels.tolist(), *held.labels.tolist()}) == [1, 7]
+    assert trained.images.dtype == np.float32 and trained.images.shape[1:] == GRAY
     assert (trained.images.max(axis=(1, 2, 3)) == 1).all() and trained.white == held.white == 1
     for number, file in enumerate(sorted((folder / "1").glob("*.png"), reverse=True)):
         file.rename(file.with_name(f"moved{number}.png"))
     again = read(folder)
     assert all((a.images == b.images).all() for a, b in zip((trained, held), again, strict=True))
+
+
+def test_more_pictures_bring_none_from_those_trained_on_to_those_held_back(folder: Path) -> None:
+    """Or the model before would have been trained on what the report grades it by."""
+    trained, held = read(folder)
+    for number in range(30):
+        draw(folder / f"4/{number}.png", 20, 35, length=51 + 3 * number)
+        draw(folder / f"1/more{number}.png", 90, length=52 + 3 * number)
+    trained_then, held_then = read(folder)
+    assert fields(trained) <= fields(trained_then) and fields(held) <= fields(held_then)
 
 
 def test_without_pictures_there_are_no_rows(tmp_path: Path) -> None:
@@ -60,21 +76,22 @@ def test_without_pictures_there_are_no_rows(tmp_path: Path) -> None:
 
 def test_a_broken_digit_is_one_and_a_glyph_is_taken_as_it_is(tmp_path: Path) -> None:
     draw(tmp_path / "1/broken.png", 90, 115)
-    trained, _ = read(tmp_path)
-    (field,) = trained.images
+    (field,) = np.concatenate([part.images for part in read(tmp_path)])
     assert len(np.unique(np.flatnonzero(field.max(axis=(0, 2)) > 0.5))) > 6, "both bars"
     (tmp_path / "1/broken.png").unlink()
     glyph = (field[..., 0] * 255).round().astype(np.uint8)
     Image.fromarray(glyph).save(tmp_path / "1/glyph.png")
-    assert (read(tmp_path)[0].images[0, ..., 0] * 255).round().astype(np.uint8).tolist() == glyph.tolist()
+    (again,) = np.concatenate([part.images for part in read(tmp_path)])
+    assert (again[..., 0] * 255).round().astype(np.uint8).tolist() == glyph.tolist()
 
 
 def test_other_images_are_converted_and_resized(tmp_path: Path) -> None:
     (tmp_path / "red").mkdir()
     Image.new("RGB", (50, 30), (255, 51, 0)).save(tmp_path / "red/a.png")
-    trained, _ = read_extra(tmp_path, ["blue", "red"], (8, 6, 3), are_glyphs=False)
-    assert trained.labels.tolist() == [1] and trained.images.shape == (1, 8, 6, 3)
-    assert np.allclose(trained.images, [1, 0.2, 0])
+    parts = read_extra(tmp_path, ["blue", "red"], (8, 6, 3), are_glyphs=False)
+    assert [label for part in parts for label in part.labels.tolist()] == [1]
+    images = np.concatenate([part.images for part in parts])
+    assert images.shape == (1, 8, 6, 3) and np.allclose(images, [1, 0.2, 0])
 
 
 @pytest.mark.parametrize(
@@ -82,6 +99,7 @@ def test_other_images_are_converted_and_resized(tmp_path: Path) -> None:
     [
         ("1/two.png", (50, 140), "two.png: holds 2 digits; must hold one"),
         ("1/none.png", (), "none.png: holds no digits; must hold one"),
+        ("stray.png", (90,), "stray.png: is in no class folder; must be in one, such as"),
         ("one/1.png", (90,), "one: is called like no class; must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
     ],
 )
@@ -90,6 +108,16 @@ def test_what_is_no_picture_of_one_digit_of_a_class_is_refused(
 ) -> None:
     draw(tmp_path / name, *bars)
     with pytest.raises(InputError, match=problem):
+        read(tmp_path)
+
+
+def test_a_picture_in_two_classes_is_refused_and_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+    draw(tmp_path / "1/a.png", 90)
+    for name in (".partial-a.png", "._a.png"):
+        (tmp_path / "1" / name).write_text("no picture")
+    assert sum(len(part.labels) for part in read(tmp_path)) == 1
+    draw(tmp_path / "7/b.png", 90)
+    with pytest.raises(InputError, match=r"7/b.png: the same picture is in .*/1, too; must be in one class"):
         read(tmp_path)
 
 
@@ -111,9 +139,11 @@ def test_the_report_says_what_extra_pictures_did_to_the_validation_rows_and_to_t
     for number in range(10):
         draw(project.root / f"data/extra/1/{number}.png", 90, length=70 + 5 * number)
     project.reproduce()
-    assert json.loads((project.root / "metrics/data.json").read_text())["extra"] == {"train": 8, "held_back": 2}
+    counts = json.loads((project.root / "metrics/data.json").read_text())["extra"]
+    assert counts["train"] + counts["held_back"] == 10 and counts["held_back"] > 0
     trained, labels = (open_array(project.root / f"data/prepared/train/{name}.npy") for name in ("images", "labels"))
-    assert len(trained) == len(labels) and labels[-8:].argmax(axis=1).tolist() == [1] * 8
+    assert len(trained) == len(labels) == 600 + counts["train"]
+    assert labels[600:].argmax(axis=1).tolist() == [1] * counts["train"]
     assert (
         json.loads((project.root / "metrics/train.json").read_text())["val_n"]
         == json.loads(before["metrics/train.json"])["val_n"]
@@ -121,7 +151,7 @@ def test_the_report_says_what_extra_pictures_did_to_the_validation_rows_and_to_t
     project.make("report").check_returncode()
     rows = [line.split(" | ") for line in (project.root / "report.md").read_text().splitlines()]
     known = {row[0].removeprefix("| "): row[1:] for row in rows if len(row) == 4}
-    assert known["extra.n"][:2] == ["2", "2"] and known["extra.loss"][2] != ""
+    assert known["extra.n"][:2] == [str(counts["held_back"])] * 2 and known["extra.loss"][2] != ""
     assert known["val\\_loss"][2].startswith(("+", "-")), "of the same rows"
     for number in range(10):
         (project.root / f"data/extra/1/{number}.png").unlink()

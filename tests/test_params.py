@@ -97,15 +97,15 @@ def test_the_schema_by_which_editors_check_is_that_of_the_classes() -> None:
     ],
 )
 def test_a_data_source_that_dvc_cannot_take_is_one_line(source: str, problem: str) -> None:
-    (line,) = source_problems("data.source", source, STAGES)
+    (line,) = source_problems("data.source", source, STAGES, {})
     assert line.startswith(f"params.yaml: data.source = '{source[:9]}") and f": {problem}" in line
-    assert source_problems("data.source", "data/mnist.npz", STAGES) == []
+    assert source_problems("data.source", "data/mnist.npz", STAGES, {}) == []
 
 
 def test_a_file_whose_name_is_not_utf8_is_named_before_dvc_stumbles_over_it(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / os.fsdecode(b"\xff.png")).touch()
-    (line,) = source_problems("data.source", str(tmp_path), STAGES)
+    (line,) = source_problems("data.source", str(tmp_path), STAGES, {})
     assert line.endswith(rf"DVC takes no name such as '{tmp_path}/cat/\udcff.png'; must be UTF-8")
 
 

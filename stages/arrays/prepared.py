@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from stages.arrays.npy import open_array
 from stages.running.process import InputError, reason
 
-DATASET = "dataset.json"  # beside each set: see `prepare`
+# Beside each set: whether images are centred glyphs; of the training set, how many of its last rows are extra pictures'
+# (`extra`); of the test set, the names of the classes and the rows that leaked.
+DATASET = "dataset.json"
 EXTRA = "extra"  # folder in the test set's: a set of its own, of extra pictures that the network was not trained on
 MOST_CHANNELS = 4  # a longer axis is probably rows or columns, in another order than declared
 

@@ -38,8 +38,11 @@ def main() -> None:
         problems = params_problems(params)
     if not problems and not args.no_files:
         stages = load(in_project(PIPELINE_FILE))["stages"]
-        problems = source_problems("data.source", params["data"]["source"], stages)
-        problems += source_problems("prepare.extra", params["prepare"]["extra"], stages)
+        source, extra = params["data"]["source"], params["prepare"]["extra"]
+        problems = source_problems("data.source", source, stages, {"prepare.extra": extra})
+        problems += source_problems("prepare.extra", extra, stages, {})
+        if not problems and not in_project(extra).is_dir():
+            problems.append(f"{PARAMS_FILE}: prepare.extra = {extra!r}: is a file; must be a folder of class folders")
         problems += sample_problems(params["predict"]["input"], stages)
     if problems:
         raise InputError(*problems)

@@ -18,6 +18,7 @@ from stages.digits.best_path import best_path
 from stages.digits.ink import DARKEST, EIGHT, dividing_threshold, find_ink, has_dark_ink, without_lines
 from stages.digits.pieces import Piece, are_parts, find_row, join
 from stages.glyphs import Gray, box_side, fit_into_field, resize, span
+from stages.running.process import InputError
 
 THINNEST = 1.6 / 20  # stroke width over box: 95 % of MNIST's strokes are wider; thinner pens are thickened to it
 OVERSAMPLING = 8  # pixels per field pixel while a digit is cut out and thickened
@@ -96,18 +97,17 @@ def read_digits(gray: Gray, rows: int, cols: int, judge: Judge) -> Digits:
     return Digits(pieces, np.stack([field_of(piece) for piece in pieces]), passed_over, warning)
 
 
-def read_single_digit(gray: Gray, rows: int, cols: int) -> tuple[Gray | None, int]:
-    """Fit the only digit of a picture, which may be broken, into a field, without asking a network.
+def read_single_digit(gray: Gray, rows: int, cols: int) -> Gray:
+    """Fit the only digit of a picture, which may be broken, into a field (rows, cols), without asking a network.
 
-    Returns:
-        The field, and 1; or None, and how many digits there seem to be.
+    Raises:
+        InputError: there is none, or there are several.
     """
-    if (written := find_written(gray)) is None:
-        return None, 0
-    pieces = [join(piece, *piece.parts) for piece in written.row]
-    if len(pieces) > 1 and not all(are_parts(left, right) for left, right in pairwise(pieces)):
-        return None, len(pieces)
-    return fit_field(written.ink, join(*pieces), rows, cols), 1
+    written = find_written(gray)
+    pieces = [join(piece, *piece.parts) for piece in written.row] if written else []
+    if written is None or not all(are_parts(left, right) for left, right in pairwise(pieces)):
+        raise InputError(f"holds {len(pieces) or 'no'} digits; must hold one")
+    return fit_field(written.ink, join(*pieces), rows, cols)
 
 
 def fit_field(ink: Gray, piece: Piece, rows: int, cols: int) -> Gray:

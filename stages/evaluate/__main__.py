@@ -53,14 +53,15 @@ def main() -> None:
     else:
         print(line)
     extra_labels = open_array(args.data / EXTRA / LABELS)
+    measured: dict[str, object] = {**graded}
     if len(extra_labels):
         answered = predict_probabilities(forward, Rows(args.data / EXTRA / IMAGES))
-        graded["extra"] = grading.grade_extra(*loss_and_accuracy(answered, extra_labels), len(extra_labels))
+        measured["extra"] = grading.grade_extra(*loss_and_accuracy(answered, extra_labels), len(extra_labels))
     tables = [args.metrics / table.file for table in (ERRORS, CLASSES, CALIBRATION)]
     with replacing_all(card_path(args.models / MODEL), args.metrics / "test.json", *tables) as partials:
         description, metrics, errors, classes, calibration = partials
         write_json(description, msgspec.to_builtins(card))
-        write_json(metrics, graded)
+        write_json(metrics, measured)
         ERRORS.write(errors, grading.list_errors(answers, card.classes))
         CLASSES.write(classes, grading.list_classes(counts, card.classes))
         CALIBRATION.write(calibration, grading.list_bins(answers))

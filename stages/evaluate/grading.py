@@ -122,7 +122,7 @@ def calibration_error(answers: Answers) -> float:
     return float(np.abs(hits - confidences).sum() / len(answers.actual))
 
 
-def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) -> dict[str, Any]:
+def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) -> dict[str, float]:
     """The metrics of a test set: accuracy with its 95 % interval, calibration error, loss, and the number of images.
 
     Args:
@@ -143,7 +143,7 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) 
         # Over classes that occur as labels or predictions; the others have no F1.
         "macro_f1": float(np.nanmean(f1_scores(counts))),
     }
-    graded: dict[str, Any] = {name: round(value, DECIMALS) for name, value in metrics.items()}
+    graded = {name: round(value, DECIMALS) for name, value in metrics.items()}
     graded |= {"errors": n - int(correct.sum()), "n": n}
     if len(leaked) > 0:
         unseen = np.delete(correct, np.array(leaked))
@@ -154,7 +154,7 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) 
 
 
 def grade_extra(loss: float, accuracy: float, n: int) -> dict[str, float]:
-    """The metrics of extra pictures; of a few, the loss, mean categorical cross-entropy, tells more."""
+    """Accuracy, loss (mean categorical cross-entropy) and number of extra pictures; of so few, the loss tells more."""
     return {"accuracy": round(accuracy, DECIMALS), "loss": round(loss, DECIMALS), "n": n}
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays.npy import write_array
-from stages.ingest.folders import walk
 from stages.ingest.layout import check_trained, read_layout
 from stages.ingest.parameters import Data
 from stages.ingest.passes import Passes
 from stages.ingest.raw import FILE_COLUMNS, held_back, replacing_raw, some, summary
 from stages.picture_files.decoding import strict_warnings
+from stages.picture_files.folders import walk
 from stages.running.outputs import write_csv
 from stages.running.process import InputError, printable
 

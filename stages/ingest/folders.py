@@ -1,48 +1,18 @@
-"""The folders of a source of pictures: what each contains, which are classes, and which are sets."""
+"""The folders of a source of pictures: which are classes, and which are sets."""
 
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 from stages.ingest.raw import some
-from stages.picture_files.decoding import picture_suffixes
+from stages.picture_files.folders import Folder
 from stages.running.process import InputError
 
 SET = re.compile("train|test|eval|val", re.IGNORECASE)  # in sets' names: seg_train, Test images, valid, evaluation
 # As a separate word, where it can mean nothing else: not in contest, trains or valley.
 SET_WORD = re.compile("(?<![A-Za-z])(?i:train(?:ing)?|test(?:ing)?|val(?:id|idation)?)(?![a-z])")
-
-
-class Folder(NamedTuple):
-    """The files directly in a folder, sorted by name: pictures (by suffix), and others."""
-
-    path: Path
-    pictures: list[str]
-    others: list[str]
-
-
-def walk(source: Path) -> Iterator[Folder]:
-    """The folder `source` and all below it, sorted, without hidden ones; file systems do not sort them.
-
-    Links to files are followed, even out of the source; links to folders are not: the preflight refuses them.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    suffixes = picture_suffixes()
-    for folder, folders, files in os.walk(source, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
-        pictures = [str(path) for path in paths if path.suffix.lower() in suffixes]
-        yield Folder(Path(folder), pictures, [str(path) for path in paths if path.suffix.lower() not in suffixes])
 
 
 def class_folders_of(folders: Sequence[Folder]) -> dict[Path, list[Path]]:

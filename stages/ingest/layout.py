@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.arrays.class_names import is_name, natural_order
-from stages.ingest.folders import class_folders_of, find_sets, walk
+from stages.ingest.folders import class_folders_of, find_sets
 from stages.ingest.raw import some
+from stages.picture_files.folders import walk
 from stages.running.process import InputError
 
 

@@ -49,6 +49,11 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
     if join is not None:
         join()
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns that .h5 is legacy: the one format with stable bytes
+    if device == "gpu" and not tf.test.is_built_with_gpu_support():
+        raise InputError(
+            "params.yaml: tensorflow.device = gpu: the locked TensorFlow is for CPUs; docs/reproducibility.md says how "
+            "to put its build for GPUs in its place"
+        )
     if device == "gpu" and not gpus:
         raise InputError("params.yaml: tensorflow.device = gpu: TensorFlow finds no GPU here, see above")
 

@@ -8,7 +8,11 @@ from stages.running import process
 
 
 def main() -> int:
-    """Run the stage, or predict the pictures given, as the command line and params.yaml say."""
+    """Run the stage, or predict the pictures given, as the command line and params.yaml say.
+
+    Returns:
+        The exit status: 1 if a picture could not be read.
+    """
     parser = argparse.ArgumentParser(description="Predict pictures; or, as a stage, the sample that params.yaml names.")
     parser.add_argument("pictures", nargs="*", type=Path, help="picture files, and folders of them, to predict")
     parser.add_argument("--json", action="store_true", help="print a JSON object a picture instead of a line")

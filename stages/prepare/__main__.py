@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 from stages.running import process
@@ -24,12 +23,12 @@ def main() -> None:
     from stages.glyphs import centred_glyphs
     from stages.prepare.contact_sheet import draw_contact_sheet
     from stages.prepare.extra import read_extra
-    from stages.prepare.files import Part, open_sets, write_prepared
+    from stages.prepare.files import Part, open_sets, write_set
     from stages.prepare.findings import COLUMNS
-    from stages.prepare.labels import class_names, class_numbers, one_hot
+    from stages.prepare.labels import class_names, class_numbers
     from stages.prepare.look import look_at
     from stages.prepare.parameters import Prepare
-    from stages.prepare.scaling import largest_pixel, normalize, white_level
+    from stages.prepare.scaling import largest_pixel, white_level
     from stages.running.outputs import replacing_all, write_csv, write_json
     from stages.running.params import read_params
 
@@ -52,24 +51,22 @@ def main() -> None:
         print(f"warning: {warning}", file=sys.stderr)
     leaked = [row["row"] for row in look.findings if row["finding"] == "leaked"]
     are_glyphs = centred_glyphs(images["train"])
-    extra, held_back = read_extra(Path(prepare.extra), classes, (*images["train"].shape[1:], 1)[:3], are_glyphs)
+    shape = (*images["train"].shape[1:], 1)[:3]  # gray images may have no axis of channels
+    extra, held_back = read_extra(Path(prepare.extra), classes, shape, are_glyphs)
     parts = {name: [Part(images[name], labels[name], white)] for name in sets}
     parts["train"].append(extra)
     parts[f"test/{EXTRA}"] = [held_back]
     of_extra = {"train": len(extra.labels), "held_back": len(held_back.labels)}
     metrics = look.metrics | ({"extra": of_extra} if any(of_extra.values()) else {})
 
-    to_images = partial(normalize, image_data_format=prepare.image_data_format)
-    to_labels = partial(one_hot, classes=len(classes))
     arrays = [args.prepared / name / file for name in parts for file in (IMAGES, LABELS)]
     descriptions = [args.prepared / name / DATASET for name in sets]
     of_data = args.metrics / "data.json", args.metrics / "data.png", args.prepared / "findings.csv"
     with replacing_all(*arrays, *descriptions, *of_data) as partials:
         *arrays, of_train, of_test, numbers, sheet, findings = partials
         for name, x, y in zip(parts, arrays[::2], arrays[1::2], strict=True):
-            write_prepared(x, [(part.images, partial(to_images, white=part.white)) for part in parts[name]])
-            write_prepared(y, [(part.labels, to_labels) for part in parts[name]])
-        write_json(of_train, {"extra": len(extra.labels)})
+            write_set(x, y, parts[name], prepare.image_data_format, len(classes))
+        write_json(of_train, {"centred_glyphs": are_glyphs, "extra": len(extra.labels)})
         write_json(of_test, {"classes": classes, "centred_glyphs": are_glyphs, "leaked": leaked})
         write_json(numbers, metrics)
         draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)

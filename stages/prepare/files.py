@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from tqdm import tqdm
 
 from stages.arrays.npy import IMAGES, LABELS, chunks, open_array, write_array
 from stages.arrays.prepared import MOST_CHANNELS
+from stages.prepare.labels import one_hot
+from stages.prepare.scaling import normalize
 from stages.running.process import InputError
 
 Prepare = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -89,6 +92,15 @@ class Part(NamedTuple):
     images: NDArray[Any]
     labels: NDArray[Any]
     white: float
+
+
+def write_set(images: Path, labels: Path, parts: Sequence[Part], image_data_format: str, classes: int) -> None:
+    """Write the images of all parts to one .npy file, and their labels to another: see `normalize` and `one_hot`."""
+    scaled = [
+        (part.images, partial(normalize, white=part.white, image_data_format=image_data_format)) for part in parts
+    ]
+    write_prepared(images, scaled)
+    write_prepared(labels, [(part.labels, partial(one_hot, classes=classes)) for part in parts])
 
 
 def write_prepared(path: Path, parts: Sequence[tuple[NDArray[Any], Prepare]]) -> None:

@@ -93,9 +93,9 @@ def run(main: Callable[[], int | None]) -> int:
 
 def leave(status: int) -> NoReturn:
     """End the process at once, after what is registered for its exit: TensorFlow's destructors take a second."""
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # which os._exit would skip; Python has no public call
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # of the output `run` has told it
+        with suppress(OSError):  # `run` has told of a full disk
             stream.flush()
     os._exit(status)
 

@@ -6,6 +6,7 @@ With TF_CONFIG, several processes share the work, with the same bytes; the first
 import argparse
 import os
 import sys
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,8 +77,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     from msgspec import json
 
     from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
-    from stages.arrays.prepared import DATASET, channels_last, open_prepared_images
-    from stages.glyphs import centred_glyphs
+    from stages.arrays.prepared import DATASET
     from stages.network.architecture import build_network
     from stages.network.model_file import save_network
     from stages.running.outputs import DECIMALS, replacing, replacing_all, write_csv, write_json
@@ -88,7 +88,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
 
     data = [args.data / file for file in (IMAGES, LABELS, DATASET)]
     images, labels = Rows(data[0]), open_array(data[1])
-    are_glyphs = centred_glyphs(channels_last(open_prepared_images(data[0])))
+    are_glyphs, extra = itemgetter("centred_glyphs", "extra")(json.decode(data[2].read_bytes()))
     if train.outliers and not are_glyphs:
         raise InputError(
             f"params.yaml: train.outliers = {train.outliers:g}: is for light glyphs in the centre of a dark "
@@ -98,7 +98,6 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
     network = build_network(images.shape[1:], labels.shape[1], model)
     if cluster.leads:
         network.summary()
-    extra = json.decode(data[2].read_bytes())["extra"]
     training = Training(network, images, labels, train, cluster, extra)
     warnings = validation_warning(labels, training.validation_rows), steps_warning(len(training.training_rows), train)
     for warning in warnings:
@@ -126,7 +125,7 @@ def fit(args: argparse.Namespace, train: "Train", model: "Model", params: bytes,
 
 
 if __name__ == "__main__":
-    in_cluster = "TF_CONFIG" in os.environ
+    in_cluster = "TF_CONFIG" in os.environ  # main removes it
     status = process.run(main)
     if in_cluster:
         sys.exit(status)  # in its time: another process may still fetch its last result

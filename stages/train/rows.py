@@ -13,8 +13,8 @@ from stages.train.parameters import Train
 Item = TypeVar("Item")
 
 FEW_STEPS = 300  # MNIST takes 2,230; data sets that took dozens were hardly learned
-EXTRA_SHARE = 0.015  # of the training rows: what extra rows are repeated to; once each, 79 in 57,000 change nothing
-MOST_REPEATED = 20  # or a single picture would be learned by heart
+EXTRA_SHARE = 0.015  # of the other training rows, to which extra ones are repeated; 79, once each, change nothing
+MOST_REPEATED = 20  # times, or a single picture would be learned by heart
 FEW = 50  # validation rows; of fewer, the 2 % that `confidence` uses are less than one answer
 
 
@@ -53,9 +53,14 @@ def split_rows(
 
 
 def repeat_extra(training_rows: NDArray[np.int64], extra: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Row numbers to train on, with those of extra pictures repeated until they are EXTRA_SHARE of the others."""
-    times = round(EXTRA_SHARE * len(training_rows) / max(1, len(extra)))
-    return np.concatenate([training_rows, np.tile(extra, min(max(1, times), MOST_REPEATED))])
+    """Row numbers to train on: the rows, and those of extra pictures, repeated until they are EXTRA_SHARE of the rows.
+
+    That is once at least, and MOST_REPEATED times at most.
+    """
+    if len(extra) == 0:
+        return training_rows
+    times = max(1, round(EXTRA_SHARE * len(training_rows) / len(extra)))
+    return np.concatenate([training_rows, np.tile(extra, min(times, MOST_REPEATED))])
 
 
 def validation_warning(labels: NDArray[np.float32], validation_rows: NDArray[np.int64]) -> str | None:

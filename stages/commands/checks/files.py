@@ -18,18 +18,20 @@ from stages.running.root import in_project
 PACKAGES_LOCK = Path("requirements.lock")
 
 
-def source_problems(key: str, source: str, stages: Mapping[str, Any]) -> list[str]:
-    """Say why DVC cannot take `source` as data.source or prepare.extra, in clearer words than DVC: one line, or none.
+def source_problems(key: str, source: str, stages: Mapping[str, Any], others: Mapping[str, str]) -> list[str]:
+    """Say why DVC cannot take `source` as the value of `key`, in clearer words than DVC: one line, or none.
 
     Args:
-        stages: from dvc.yaml.
+        key: data.source or prepare.extra. stages: from dvc.yaml. others: the values of other such keys.
     """
     entries = [entry for stage in stages.values() for entry in (*stage["deps"], *outputs(stage))]
     place = resolved(source)
-    ours = {entry: resolved(entry) for entry in entries if not entry.startswith("${")}
-    shared = [entry for entry, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
+    owned = {f"{entry}, which is the pipeline's own": entry for entry in entries if not entry.startswith("${")}
+    owned |= {f"{name} ({other})": name for other, name in others.items()}
+    ours = {what: resolved(name) for what, name in owned.items()}
+    shared = [what for what, path in ours.items() if place.is_relative_to(path) or path.is_relative_to(place)]
     if shared and not is_address(source):
-        problem = f"is, holds or is part of {shared[0]}, which is the pipeline's own; must be apart from it"
+        problem = f"is, holds or is part of {shared[0]}; must be apart from it"
         return [f"{PARAMS_FILE}: {key} = {source!r}: {problem}"]
     return file_problems(key, source) or unhashed_problems(key, source)
 
@@ -109,14 +111,6 @@ def outputs(stage: Mapping[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def version(package: str) -> str | None:
-    """The installed version."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def package_problems(lock: str) -> list[str]:
     """Say which packages in the text of a lock file are not installed in exactly this version: one line, or none."""
     others = []
@@ -127,7 +121,7 @@ def package_problems(lock: str) -> list[str]:
         name, locked = package.name, str(package.specifier).removeprefix("==")
         # For a GPU, TensorFlow's other build takes the place of the locked one.
         names = [name, "tensorflow"] if name == "tensorflow-cpu" else [name]
-        installed = next(filter(None, map(version, names)), "missing")
+        installed = next(filter(None, map(installed_version, names)), "missing")
         if installed != locked:
             others.append(f"{name} is {installed}, locked is {locked}")
     if not others:
@@ -137,3 +131,11 @@ def package_problems(lock: str) -> list[str]:
         f"{PACKAGES_LOCK}: the packages of {sys.executable} are not the locked ones: {'; '.join(others[:3])}{more}; "
         "run `make install`, and use its environment: `. .venv/bin/activate`"
     ]
+
+
+def installed_version(package: str) -> str | None:
+    """The installed version, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -25,10 +25,11 @@ def grade_model(base: Revision) -> dict[str, float]:
     Raises:
         InputError: DVC's cache has no such model, or it is for other images.
     """
-    digest = recorded_outputs(base).get(f"models/{MODEL}", "none")
-    cache = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], check=True, text=True, capture_output=True)
+    if (digest := recorded_outputs(base).get(f"models/{MODEL}")) is None:
+        raise InputError(f"{base}: its dvc.lock records no model")
+    cache = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], text=True, capture_output=True)
     model = Path(cache.stdout.strip(), "files", "md5", digest[:2], digest[2:])
-    if not model.is_file():
+    if cache.returncode != 0 or not model.is_file():
         raise InputError(f"{base}: its model is not in DVC's cache; `dvc fetch` in a checkout of it brings it")
 
     from stages.network.runtime import start_tensorflow

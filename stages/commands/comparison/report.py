@@ -74,10 +74,6 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
     comparison, no_comparison = _compare(base, now)
     changed = bool(stale or no_comparison or any(vars(changes).values()))
     galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
-    inputs = {stage.name: {*stage.inputs} for stage in changes.stages}
-    of_train, of_prepare = (inputs.get(name, set()) for name in ("train", "prepare"))
-    of_extra = {"prepare.extra", flatten(load(PARAMS_FILE)).get("prepare.extra")}  # pictures that do not validate
-    same_rows = not of_train & VALIDATION_ROWS and ("data/prepared/train" not in of_train or of_prepare <= of_extra)
     tested, no_extra = _tested(base, now)
     counts = [
         row
@@ -98,7 +94,7 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "no_galleries": no_galleries,
         "metrics": {
             "Test set": _rows(*tested, comparison is not None),
-            "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_rows),
+            "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_validation_rows(changes)),
         },
         "has_extra": any(name.startswith("extra.") for name in tested[1]),
         "no_extra": no_extra,
@@ -108,6 +104,14 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "counts": counts[:MOST_ROWS],
         "packages": read_packages(now),
     }
+
+
+def same_validation_rows(changes: Changes) -> bool:
+    """Whether both models were validated on the same rows: pictures of `prepare.extra` alone may have come or gone."""
+    inputs = {stage.name: {*stage.inputs} for stage in changes.stages}
+    train, prepare = inputs.get("train", set()), inputs.get("prepare", set())
+    of_extra = {"prepare.extra", load(PARAMS_FILE)["prepare"].get("extra")}
+    return not train & VALIDATION_ROWS and ("data/prepared/train" not in train or prepare <= of_extra)
 
 
 def _tested(base: Revision | None, now: Revision) -> tuple[tuple[Metrics, Metrics], str]:

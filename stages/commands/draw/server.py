@@ -6,7 +6,7 @@ import io
 import logging
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
@@ -103,23 +103,15 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
     @app.post("/keep")
     def keep() -> ResponseReturnValue:
         name = request.args.get("class", "")
-        if name not in map(str, reader.predictor.classes) or name != Path(name).name:
+        if name not in map(str, reader.predictor.classes) or name != Path(name).name or name.startswith("."):
             abort(400, "a digit can be kept as one of the model's classes, if a folder can be called so")
-        try:
-            content = base64.b64decode(request.get_data().removeprefix(PNG.encode()), validate=True)
-            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-                if max(image.size) > LARGEST:
-                    abort(400, "only what the network sees can be kept")
-                rows, cols, _ = reader.predictor.field_shape
-                field = image.convert("L").resize((cols, rows), Image.Resampling.NEAREST)  # as it was enlarged
-        except (ValueError, OSError):
+        if (field := _field(request.get_data(), reader.predictor.field_shape)) is None:
             abort(400, "only what the network sees can be kept")
         path = extra / name / f"{hashlib.md5(field.tobytes()).hexdigest()}.png"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as partial:
                 field.save(partial, "PNG")
-        except OSError as error:
+        except (OSError, InputError) as error:
             return {"error": f"{path.parent}: {reason(error)}"}, 507
         return {"kept": str(path)}
 
@@ -147,6 +139,20 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
     return PNG + base64.b64encode(content.getvalue()).decode()
+
+
+def _field(content: bytes, shape: Sequence[int]) -> Image.Image | None:
+    """The field that an address of a picture, as `_png` makes it of a tile, shows; None if it shows none."""
+    rows, cols, _ = shape
+    times = LARGEST // max(rows, cols)  # by which `tile` enlarges it
+    try:
+        png = base64.b64decode(content.removeprefix(PNG.encode()), validate=True)
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            if image.size != (cols * times, rows * times):
+                return None
+            return image.convert("L").resize((cols, rows), Image.Resampling.NEAREST)
+    except (ValueError, OSError, Image.DecompressionBombError):
+        return None
 
 
 def make_server(app: Callable[..., Any], host: str, port: int) -> BaseWSGIServer:
