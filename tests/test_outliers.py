@@ -80,6 +80,7 @@ def test_outliers_are_refused_of_images_that_are_no_glyphs(tmp_path: Path) -> No
     (project.root / "glyphs").mkdir()
     np.save(project.root / "glyphs/images.npy", RNG.random((64, 12, 12, 1), np.float32))
     np.save(project.root / "glyphs/labels.npy", np.eye(2, dtype=np.float32)[RNG.integers(2, size=64)])
+    (project.root / "glyphs/dataset.json").write_text('{"centred_glyphs": false, "extra": 0}')
     project.set_param("train.outliers", 0.2)
     run = project.run("python", "-m", "stages.train", "glyphs", "out", "out")
     assert run.returncode == 1 and not (project.root / "out").exists()
