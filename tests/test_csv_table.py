@@ -76,3 +76,22 @@ def test_what_is_no_such_table_is_one_line(tmp_path: Path, content: str, problem
     with pytest.raises(InputError, match=rf"t\.csv: .*{problem}") as caught:
         ingest(tmp_path / "t.csv", tmp_path / "raw")
     assert "\n" not in str(caught.value) and not list(tmp_path.glob("raw/*"))
+
+
+def test_no_line_is_taken_for_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(table() + "#1" + ",7" * 9 + "\n")
+    with pytest.raises(InputError, match=r"table\.csv: must hold whole numbers below its header: .*'#1'"):
+        ingest(tmp_path / "table.csv", tmp_path / "raw")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(table(), encoding="utf-8-sig")
+    ingest(tmp_path / "table.csv", tmp_path / "raw")
+    assert sum(len(array) for array in arrays(tmp_path / "raw")[::2]) == 40
+
+
+def test_tables_with_images_of_two_sizes_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(table())
+    (tmp_path / "test.csv").write_text(table(images=IMAGES[:, :4], header="label,pixel0,pixel1,pixel2,pixel3"))
+    with pytest.raises(InputError, match=r"test\.csv: images of \(2, 2, 1\), but .*train\.csv has \(3, 3, 1\)"):
+        ingest(tmp_path, tmp_path / "raw")

@@ -22,6 +22,7 @@ from tests.declarations import (
     stages,
 )
 from tests.project import ROOT, Project, md5
+from tests.test_extra import draw
 
 STAGES = list(stages())
 
@@ -114,6 +115,7 @@ def test_the_files_that_a_run_opens_are_those_that_its_stage_declares(project: P
     (shims / "python").write_text(f'#!/bin/sh\nexec {strace} "$@"\n')
     (shims / "python").chmod(0o755)
     project.env = {"PATH": f"{shims}:{project.command_env()['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+    draw(project.root / "data/extra/1/one.png", 90)
     run = project.run("dvc", "repro", "--force", "--no-run-cache")
     assert run.returncode == 0, run.stderr
     values = flatten(load(project.root / "params.yaml"))

@@ -137,8 +137,10 @@ def test_a_digit_is_kept_as_a_picture_of_its_class(client: FlaskClient, tmp_path
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("seven", PNG + base64.b64encode(png(Image.new("L", (252, 252)))).decode()),
-        ("..", PNG + base64.b64encode(png(Image.new("L", (252, 252)))).decode()),
+        ("seven", PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))).decode()),
+        ("..", PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))).decode()),
+        ("7", PNG + base64.b64encode(png(Image.new("L", (252, 252)))).decode()),
+        ("7", PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))[:60]).decode()),
         ("7", PNG + base64.b64encode(png(Image.new("L", (28, 28)))).decode()),
         ("7", PNG + base64.b64encode(b"no picture").decode()),
         ("7", "no picture"),
@@ -152,8 +154,8 @@ def test_nothing_else_is_kept(client: FlaskClient, tmp_path: Path, name: str, co
 
 def test_a_folder_that_cannot_be_written_is_said(client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "extra").write_text("a file")
-    answer = client.post("/keep?class=7", data=PNG + base64.b64encode(png(Image.new("L", (252, 252)))).decode())
-    assert answer.status_code == 507 and "Not a directory" in answer.get_json()["error"]
+    answer = client.post("/keep?class=7", data=PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))).decode())
+    assert answer.status_code == 507 and "ot a directory" in answer.get_json()["error"]
 
 
 def test_the_page_says_what_is_known_of_the_model(

@@ -126,7 +126,9 @@ def test_a_digit_is_kept_with_the_class_that_was_chosen(page: Any, copied: Path)
     with page.expect_response("**/keep?class=3") as response:
         page.get_by_text("Keep as").click()
     kept = Path(response.value.json()["kept"])
-    sync_api.expect(page.locator("figure .tools span")).to_have_text(f"kept: {kept}", timeout=20_000)
+    sync_api.expect(page.locator("figure .tools span")).to_have_text(
+        f"kept: {kept}; make repro trains on it", timeout=20_000
+    )
     assert kept.parent == Path("data/extra/3") and (copied / kept).is_file()
 
 

@@ -1,6 +1,7 @@
 """Extra pictures: which join the training rows, which are held back, and what the report says of them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from stages.arrays.npy import open_array
-from stages.prepare.extra import read_extra
+from stages.prepare.extra import Extra, count_extra, extra_warnings, read_extra
 from stages.prepare.files import Part
 from stages.running.process import InputError
 from stages.train.rows import repeat_extra
@@ -38,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path) -> list[Part]:
+def read(folder: Path) -> Extra:
     return read_extra(folder, list(range(10)), GRAY, are_glyphs=True)
 
 
@@ -85,6 +86,16 @@ def test_a_broken_digit_is_one_and_a_glyph_is_taken_as_it_is(tmp_path: Path) -> 
     assert (again[..., 0] * 255).round().astype(np.uint8).tolist() == glyph.tolist()
 
 
+def test_what_was_kept_of_a_bold_digit_is_taken_as_it_is(tmp_path: Path) -> None:
+    """More than a third of it may be light."""
+    glyph = np.zeros((28, 28), np.uint8)
+    glyph[3:25, 4:24] = 255
+    (tmp_path / "1").mkdir()
+    Image.fromarray(glyph).save(tmp_path / "1/bold.png")
+    (again,) = np.concatenate([part.images for part in read(tmp_path)])
+    assert (again[..., 0] * 255).round().astype(np.uint8).tolist() == glyph.tolist()
+
+
 def test_other_images_are_converted_and_resized(tmp_path: Path) -> None:
     (tmp_path / "red").mkdir()
     Image.new("RGB", (50, 30), (255, 51, 0)).save(tmp_path / "red/a.png")
@@ -97,8 +108,8 @@ def test_other_images_are_converted_and_resized(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "bars", "problem"),
     [
-        ("1/two.png", (50, 140), "two.png: holds 2 digits; must hold one"),
-        ("1/none.png", (), "none.png: holds no digits; must hold one"),
+        ("1/two.png", (50, 140), "two.png: 2 digits were found; must hold one"),
+        ("1/none.png", (), "none.png: no digit was found; must hold one"),
         ("stray.png", (90,), "stray.png: is in no class folder; must be in one, such as"),
         ("one/1.png", (90,), "one: is called like no class; must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
     ],
@@ -111,6 +122,21 @@ def test_what_is_no_picture_of_one_digit_of_a_class_is_refused(
         read(tmp_path)
 
 
+def test_a_link_to_a_folder_is_refused(tmp_path: Path) -> None:
+    draw(tmp_path / "elsewhere/a.png", 90)
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "extra/1").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="extra/1: is a link to a folder, which DVC does not watch"):
+        read(tmp_path / "extra")
+
+
+def test_two_spellings_of_a_name_are_one_class(tmp_path: Path) -> None:
+    for number, name in enumerate(("\u00e9", "e\u0301")):
+        draw(tmp_path / name / "a.png", 90, length=60 + 40 * number)
+    parts = read_extra(tmp_path, ["a", "\u00e9"], GRAY, are_glyphs=True)
+    assert [label for part in parts for label in part.labels.tolist()] == [1, 1]
+
+
 def test_a_picture_in_two_classes_is_refused_and_hidden_files_are_no_pictures(tmp_path: Path) -> None:
     draw(tmp_path / "1/a.png", 90)
     for name in (".partial-a.png", "._a.png"):
@@ -119,6 +145,21 @@ def test_a_picture_in_two_classes_is_refused_and_hidden_files_are_no_pictures(tm
     draw(tmp_path / "7/b.png", 90)
     with pytest.raises(InputError, match=r"7/b.png: the same picture is in .*/1, too; must be in one class"):
         read(tmp_path)
+
+
+def test_the_look_at_the_data_counts_them_and_warns_of_test_images(folder: Path) -> None:
+    extra = read(folder)
+    counts = count_extra(extra, list(range(10)))
+    assert counts["train"] + counts["held_back"] == sum(counts["classes"].values()) and {*counts["classes"]} == {
+        "1",
+        "7",
+    }
+    test = np.rint(np.concatenate([part.images for part in extra])[:3, ..., 0] * 255).astype(np.uint8)
+    assert extra_warnings(extra, 255 - test, 255) == []
+    (warning,) = extra_warnings(extra, test, 255)
+    assert warning.startswith("3 extra pictures are test images, too")
+    none = read_extra(folder / "empty", list(range(10)), GRAY, are_glyphs=True)
+    assert count_extra(none, list(range(10))) == {} and extra_warnings(none, test, 255) == []
 
 
 def test_extra_rows_are_repeated_until_they_count_but_not_without_end() -> None:
@@ -151,7 +192,10 @@ def test_the_report_says_what_extra_pictures_did_to_the_validation_rows_and_to_t
     project.make("report").check_returncode()
     rows = [line.split(" | ") for line in (project.root / "report.md").read_text().splitlines()]
     known = {row[0].removeprefix("| "): row[1:] for row in rows if len(row) == 4}
-    assert known["extra.n"][:2] == [str(counts["held_back"])] * 2 and known["extra.loss"][2] != ""
+    of_extra = (project.root / "report.md").read_text().partition("## Extra pictures, held back")[2]
+    n = counts["held_back"]
+    assert f"| n | {n} | {n} |" in of_extra and re.search(r"\| loss \| \S+ \| \S+ \| [-+]", of_extra)
+    assert "| data/extra: 10 files |" in of_extra
     assert known["val\\_loss"][2].startswith(("+", "-")), "of the same rows"
     for number in range(10):
         (project.root / f"data/extra/1/{number}.png").unlink()

@@ -106,7 +106,8 @@ def read_single_digit(gray: Gray, rows: int, cols: int) -> Gray:
     written = find_written(gray)
     pieces = [join(piece, *piece.parts) for piece in written.row] if written else []
     if written is None or not all(are_parts(left, right) for left, right in pairwise(pieces)):
-        raise InputError(f"holds {len(pieces) or 'no'} digits; must hold one")
+        found = f"{len(pieces)} digits were" if pieces else "no digit was"
+        raise InputError(f"{found} found; must hold one")
     return fit_field(written.ink, join(*pieces), rows, cols)
 
 

@@ -154,8 +154,10 @@ def grade(answers: Answers, counts: Counts, loss: float, leaked: Sequence[int]) 
 
 
 def grade_extra(loss: float, accuracy: float, n: int) -> dict[str, float]:
-    """Accuracy, loss (mean categorical cross-entropy) and number of extra pictures; of so few, the loss tells more."""
-    return {"accuracy": round(accuracy, DECIMALS), "loss": round(loss, DECIMALS), "n": n}
+    """Accuracy with its 95 % interval, loss and number of extra pictures; of so few, the loss tells more."""
+    low, high = wilson_interval(accuracy, n)
+    metrics = {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high, "loss": loss}
+    return {name: round(value, DECIMALS) for name, value in metrics.items()} | {"n": n}
 
 
 def baseline(counts: Counts) -> float:

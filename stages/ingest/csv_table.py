@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stages.arrays.class_names import natural_order
 from stages.arrays.npy import write_array
 from stages.ingest.parameters import Data
-from stages.ingest.raw import FILES, held_back, replacing_raw, summary
+from stages.ingest.raw import FILES, check_arrays, held_back, replacing_raw, summary
 from stages.running.process import InputError, reason
 
 HEADER = "label,"  # how it begins
@@ -40,6 +40,9 @@ def copy(source: Path, raw: Path, data: Data) -> list[str]:
     images, labels = read_table(train)
     if test is not None and has_labels(test):
         test_images, test_labels = read_table(test)
+        check_arrays(
+            {f"{train}": images, f"{train}, labels": labels, f"{test}": test_images, f"{test}, labels": test_labels}
+        )
         note = f"{test.name} is the test set"
     else:
         names = [str(label) for label in labels.tolist()]
@@ -61,7 +64,7 @@ def has_labels(path: Path) -> bool:
     """Whether a file's first line begins as a table's with labels."""
     if not path.is_file():
         return False
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:  # Excel begins with a byte order mark
         return file.readline(len(HEADER) + 2).replace('"', "").lower().startswith(HEADER)
 
 
@@ -76,9 +79,10 @@ def read_table(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an empty table has a message below
-            table = np.loadtxt(path, np.int64, delimiter=",", skiprows=1, ndmin=2, encoding="utf-8")
+            table = np.loadtxt(path, np.int64, delimiter=",", comments=None, skiprows=1, ndmin=2, encoding="utf-8")
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: must hold whole numbers below its header: {reason(error)}") from error
+        why = reason(error).partition(";")[0]  # the rest is advice on numpy's options
+        raise InputError(f"{path}: must hold whole numbers below its header: {why}") from error
     side = math.isqrt(max(0, table.shape[1] - 1))
     if side == 0 or side * side != table.shape[1] - 1 or len(table) == 0:
         pixels = table.shape[1] - 1

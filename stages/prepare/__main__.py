@@ -22,7 +22,7 @@ def main() -> None:
     from stages.arrays.prepared import DATASET, EXTRA, MOST_CHANNELS
     from stages.glyphs import centred_glyphs
     from stages.prepare.contact_sheet import draw_contact_sheet
-    from stages.prepare.extra import read_extra
+    from stages.prepare.extra import count_extra, extra_warnings, read_extra
     from stages.prepare.files import Part, open_sets, write_set
     from stages.prepare.findings import COLUMNS
     from stages.prepare.labels import class_names, class_numbers
@@ -44,20 +44,23 @@ def main() -> None:
         )
     labels = {name: class_numbers(raw.labels, raw.y, classes) for name, raw in sets.items()}
 
-    look = look_at(images, labels, classes)
-    if look.warnings and prepare.strict:
-        raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in look.warnings))
-    for warning in look.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    leaked = [row["row"] for row in look.findings if row["finding"] == "leaked"]
     are_glyphs = centred_glyphs(images["train"])
     shape = (*images["train"].shape[1:], 1)[:3]  # gray images may have no axis of channels
-    extra, held_back = read_extra(Path(prepare.extra), classes, shape, are_glyphs)
+    extra = read_extra(Path(prepare.extra), classes, shape, are_glyphs)
+    look = look_at(images, labels, classes)
+    warnings = [*look.warnings, *extra_warnings(extra, images["test"], white)]
+    if warnings and prepare.strict:
+        raise InputError(*(f"{warning} (an error by prepare.strict)" for warning in warnings))
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    leaked = [row["row"] for row in look.findings if row["finding"] == "leaked"]
     parts = {name: [Part(images[name], labels[name], white)] for name in sets}
-    parts["train"].append(extra)
-    parts[f"test/{EXTRA}"] = [held_back]
-    of_extra = {"train": len(extra.labels), "held_back": len(held_back.labels)}
-    metrics = look.metrics | ({"extra": of_extra} if any(of_extra.values()) else {})
+    parts["train"].append(extra.train)
+    parts[f"test/{EXTRA}"] = [extra.held_back]
+    counts = count_extra(extra, classes)
+    if counts:
+        print(f"{prepare.extra}: {counts['train']} pictures to train on, {counts['held_back']} held back")
+    metrics = look.metrics | ({"extra": counts} if counts else {})
 
     arrays = [args.prepared / name / file for name in parts for file in (IMAGES, LABELS)]
     descriptions = [args.prepared / name / DATASET for name in sets]
@@ -66,7 +69,7 @@ def main() -> None:
         *arrays, of_train, of_test, numbers, sheet, findings = partials
         for name, x, y in zip(parts, arrays[::2], arrays[1::2], strict=True):
             write_set(x, y, parts[name], prepare.image_data_format, len(classes))
-        write_json(of_train, {"centred_glyphs": are_glyphs, "extra": len(extra.labels)})
+        write_json(of_train, {"centred_glyphs": are_glyphs, "extra": len(extra.train.labels)})
         write_json(of_test, {"classes": classes, "centred_glyphs": are_glyphs, "leaked": leaked})
         write_json(numbers, metrics)
         draw_contact_sheet(sheet, images["train"], labels["train"], classes, white)

@@ -23,6 +23,7 @@ from stages.tables import CLASSES
 TRAINING, DATA, CLASSES_FILE = "metrics/train.json", "metrics/data.json", f"metrics/{CLASSES.file}"
 CLASS_COUNTS = ("train.classes.", "test.classes.")  # prefixes of counts; there may be thousands of these
 VALIDATION_ROWS = {"train.validation_split", "train.validation_rows"}  # parameters that select them
+OF_EXTRA = "Extra pictures, held back"
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
     **{name.replace("_", " ").capitalize(): f"metrics/figures/{name}.png" for name in FIGURES},
@@ -74,7 +75,8 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
     comparison, no_comparison = _compare(base, now)
     changed = bool(stale or no_comparison or any(vars(changes).values()))
     galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
-    tested, no_extra = _tested(base, now)
+    (before, _), (after, extra) = (_apart(_numbers(revision, METRICS)) for revision in (base, now))
+    extra_before, no_extra = _grade_extra(base) if base and extra and not stale else ({}, "")
     counts = [
         row
         for row in _rows(_numbers(base, DATA), _numbers(now, DATA))
@@ -88,15 +90,17 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "stale": stale,
         "changed": changed,
         "changes": changes,
+        "files": _folded(changes.files),
         "comparison": comparison,
         "no_comparison": no_comparison,
         "galleries": galleries,
         "no_galleries": no_galleries,
         "metrics": {
-            "Test set": _rows(*tested, comparison is not None),
+            "Test set": _rows(before, after, comparison is not None),
+            **({OF_EXTRA: _rows(extra_before, extra)} if extra else {}),
             "Validation rows": _rows(_numbers(base, TRAINING), _numbers(now, TRAINING), same_validation_rows(changes)),
         },
-        "has_extra": any(name.startswith("extra.") for name in tested[1]),
+        "of_extra": OF_EXTRA,
         "no_extra": no_extra,
         "baseline": _baseline(now),
         "recalls": _recalls(base, now)[:MOST_ROWS] if base and comparison else [],
@@ -114,16 +118,27 @@ def same_validation_rows(changes: Changes) -> bool:
     return not train & VALIDATION_ROWS and ("data/prepared/train" not in train or prepare <= of_extra)
 
 
-def _tested(base: Revision | None, now: Revision) -> tuple[tuple[Metrics, Metrics], str]:
-    """The metrics of both models; of extra pictures both by those held back now, or why the base's are missing."""
-    before, after = _numbers(base, METRICS), _numbers(now, METRICS)
-    before = {name: value for name, value in before.items() if not name.startswith("extra.")}
-    if base is None or "extra.n" not in after:
-        return (before, after), ""
+def _folded(files: list[str]) -> list[str]:
+    """The files, with one line for all extra pictures."""
+    folder = Path(load(PARAMS_FILE)["prepare"].get("extra", "data/extra"))
+    extra = [file for file in files if Path(file).is_relative_to(folder)]
+    return [*(file for file in files if file not in extra), *([f"{folder}: {len(extra)} files"] if extra else [])]
+
+
+def _apart(metrics: Metrics) -> tuple[Metrics, Metrics]:
+    """The metrics of the test set, and those of extra pictures."""
+    extra = {name.removeprefix("extra."): value for name, value in metrics.items() if name.startswith("extra.")}
+    return {name: value for name, value in metrics.items() if not name.startswith("extra.")}, extra
+
+
+def _grade_extra(base: Revision) -> tuple[Metrics, str]:
+    """The metrics of the base's model on the extra pictures held back now, or why there are none."""
     try:
-        return (before | flatten(grade_model(base), "extra."), after), ""
+        return grade_model(base), ""
     except InputError as error:
-        return (before, after), str(error)
+        return {}, str(error)
+    except FileNotFoundError as error:
+        return {}, f"{error.filename} is not there; `dvc checkout` brings it"
 
 
 def _compare(base: Revision | None, now: Revision) -> tuple[Comparison | None, str]:

@@ -111,8 +111,10 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
         try:
             with replacing(path) as partial:
                 field.save(partial, "PNG")
-        except (OSError, InputError) as error:
-            return {"error": f"{path.parent}: {reason(error)}"}, 507
+        except OSError as error:
+            return {"error": f"{path.parent}: {error.strerror}"}, 507
+        except InputError as error:
+            return {"error": str(error)}, 507
         return {"kept": str(path)}
 
     @app.errorhandler(HTTPException)
@@ -150,8 +152,9 @@ def _field(content: bytes, shape: Sequence[int]) -> Image.Image | None:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             if image.size != (cols * times, rows * times):
                 return None
-            return image.convert("L").resize((cols, rows), Image.Resampling.NEAREST)
-    except (ValueError, OSError, Image.DecompressionBombError):
+            field = image.convert("L").resize((cols, rows), Image.Resampling.NEAREST)
+            return field if field.getbbox() else None
+    except Exception:  # Pillow raises several of its own and others' for a damaged PNG
         return None
 
 
