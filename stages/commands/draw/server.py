@@ -148,14 +148,15 @@ def _field(content: bytes, shape: Sequence[int]) -> Image.Image | None:
     rows, cols, _ = shape
     times = LARGEST // max(rows, cols)  # by which `tile` enlarges it
     try:
-        png = base64.b64decode(content.removeprefix(PNG.encode()), validate=True)
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            if image.size != (cols * times, rows * times):
-                return None
-            field = image.convert("L").resize((cols, rows), Image.Resampling.NEAREST)
-            return field if field.getbbox() else None
-    except Exception:  # Pillow raises several of its own and others' for a damaged PNG
+        png = io.BytesIO(base64.b64decode(content.removeprefix(PNG.encode()), validate=True))
+    except ValueError:
         return None
+    try:
+        image = Image.open(png, formats=["PNG"]).convert("L")
+    except Exception:  # a damaged PNG raises several types, SyntaxError among them
+        return None
+    field = image.resize((cols, rows), Image.Resampling.NEAREST)
+    return field if image.size == (cols * times, rows * times) and field.getbbox() else None
 
 
 def make_server(app: Callable[..., Any], host: str, port: int) -> BaseWSGIServer:
