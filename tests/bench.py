@@ -1,10 +1,9 @@
 """Speed and memory beside plain Keras: `make bench` prints ratios of runs that alternate, never bare times.
 
 The ratio of a pair of runs, one after the other, says little; the median of many says more, and their spread how noisy
-the machine was.
+the machine was. So an epoch is one on a fifth of the images: a machine's speed changes within the minute.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from tests.declarations import stages
 from tests.project import ROOT, Project, copy_project
 
 PREPARED = ROOT / "data/prepared/train"
+ROWS = 12_000  # of an epoch
 CLASSIC, LARGER = ("32", "16"), ("32", "64")
 
 
@@ -25,9 +25,9 @@ class Epochs:
     """A process that trains for one epoch when asked, and tells the seconds."""
 
     def __init__(self, *command: str) -> None:
-        pipe = subprocess.PIPE
+        pipe, env = subprocess.PIPE, Project(ROOT).command_env()
         self.process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+            [sys.executable, *command], cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
         )
 
     def run(self) -> float:
@@ -78,16 +78,20 @@ def peak_memory(project: Project, command: list[str]) -> float:
     return usage.ru_maxrss * 1024 / 1e9
 
 
-def bench_epochs(rounds: int) -> None:
-    print("time of a training epoch, ours / plain Keras", flush=True)
+def bench_epochs(data: Path, rounds: int) -> None:
+    import numpy as np  # not in the processes that `stages` sets up before
+
+    for name in ("images", "labels"):
+        np.save(data / name, np.load(PREPARED / f"{name}.npy", mmap_mode="r")[:ROWS])
+    print(f"time of a training epoch on {ROWS:,} images, ours / plain Keras", flush=True)
     for instruction_set, filters, target in (
         ("native", CLASSIC, "target at most 0.55; "),
         ("avx2", CLASSIC, "target at most 0.78; "),
         ("native", LARGER, ""),
         ("avx2", LARGER, ""),
     ):
-        ours = Epochs("-m", "tests.bench", "--epochs", instruction_set, *filters)
-        plain = Epochs("tests/plain_keras.py", "epochs", str(PREPARED), *filters)
+        ours = Epochs("-m", "tests.bench", "--epochs", str(data), instruction_set, *filters)
+        plain = Epochs("tests/plain_keras.py", "epochs", str(data), *filters)
         print_ratio(
             f"  {instruction_set}, {'-'.join(filters)} filters",
             *alternate(ours, plain, rounds if filters == CLASSIC else rounds // 2),
@@ -125,7 +129,7 @@ def bench_memory(project: Project) -> None:
         print(f"  {stage:<34} {memory / plain:5.2f} ({memory:.2f} GB)", flush=True)
 
 
-def our_epochs(instruction_set: str, *filters: str) -> None:
+def our_epochs(data: str, instruction_set: str, *filters: str) -> None:
     """The process behind `Epochs`: our training, the default recipe, or with other filters."""
     import stages  # noqa: F401  (pins the environment)
     from stages.network.runtime import start_tensorflow
@@ -136,18 +140,16 @@ def our_epochs(instruction_set: str, *filters: str) -> None:
     from msgspec import convert
 
     from stages.arrays.npy import IMAGES, LABELS, Rows, open_array
-    from stages.arrays.prepared import DATASET
     from stages.network.architecture import build_network
     from stages.network.parameters import Model
     from stages.train.loop import Training
     from stages.train.parameters import Train
 
-    images, labels = Rows(PREPARED / IMAGES), open_array(PREPARED / LABELS)
+    images, labels = Rows(Path(data, IMAGES)), open_array(Path(data, LABELS))
     params = load(PARAMS_FILE)
     params["model"]["filters"] = [int(number) for number in filters] or params["model"]["filters"]
     network = build_network(images.shape[1:], 10, convert(params["model"], Model))
-    extra = json.loads((PREPARED / DATASET).read_text())["extra"]
-    training = Training(network, images, labels, convert(params["train"], Train), extra=extra)
+    training = Training(network, images, labels, convert(params["train"], Train))
     for epoch, _ in enumerate(sys.stdin, 1):
         start = time.perf_counter()
         training.run_epoch(epoch)
@@ -155,13 +157,13 @@ def our_epochs(instruction_set: str, *filters: str) -> None:
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    bench_epochs(rounds)
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 24
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        bench_epochs(Path(folder), rounds)
         project = Project(Path(folder).resolve() / "project")
         copy_project(project.root)
-        bench_pipeline(project, max(5, rounds // 2))
-        bench_no_op(project, Project(project.root.parent / "empty"), rounds)
+        bench_pipeline(project, max(5, rounds // 4))
+        bench_no_op(project, Project(project.root.parent / "empty"), max(5, rounds // 4))
         bench_memory(project)
 
 

@@ -135,7 +135,7 @@ def memory_group(limit: int) -> Iterator[Path | None]:
 
 
 def main() -> None:
-    """Print the table of the README; an argument limits the largest count."""
+    """Print the table of docs/costs.md; an argument limits the largest count."""
     counts = [count for count in COUNTS if count <= int(sys.argv[1])] if len(sys.argv) > 1 else list(COUNTS)
     with tempfile.TemporaryDirectory(prefix="bench-scale-", dir=os.environ.get("TMPDIR")) as name:
         folder = Path(name).resolve()

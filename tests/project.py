@@ -18,6 +18,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from stages.commands.comparison.results import md5_as_dvc
+from stages.running.environment import PINNED, PINNED_WITH_AVX2
 from stages.running.params import Section, flatten, load, parse
 
 ROOT = Path(__file__).parent.parent
@@ -55,9 +56,11 @@ class Project:
         return Project(Path(shutil.copytree(self.root, root, symlinks=True)))
 
     def command_env(self) -> dict[str, str]:
+        """The environment of a user's shell, without what importing `stages` has pinned in this process."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the `make test` that these tests may run in
-        inherited = {name: value for name, value in os.environ.items() if name not in of_make}
+        ours = {*of_make, *PINNED, *PINNED_WITH_AVX2}
+        inherited = {name: value for name, value in os.environ.items() if name not in ours}
         cache = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}  # most of what a first `make lint` takes
         return {**inherited, "PATH": path, **cache, **self.env}
 

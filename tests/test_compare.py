@@ -21,8 +21,9 @@ from stages.commands import compare as compare_command
 from stages.commands import gate as gate_command
 from stages.commands import report as report_command
 from stages.commands.comparison.changes import Changes, StageChange, find_changes
+from stages.commands.comparison.extra import same_validation_rows
 from stages.commands.comparison.pairs import Comparison, Pairs, compare
-from stages.commands.comparison.report import as_page, report, same_validation_rows
+from stages.commands.comparison.report import as_page, report
 from stages.commands.comparison.results import Results, read_results
 from stages.commands.comparison.revisions import SHALLOW, Revision, changed_files, find_base, find_revision, uncommitted
 from stages.commands.comparison.showing import draw_galleries, fill_in

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from stages.commands.draw import __main__ as draw
 from stages.commands.draw.facts import model_facts
-from stages.commands.draw.server import MOST_BYTES, PNG, make_app, make_server
+from stages.commands.draw.server import MOST_BYTES, make_app, make_server
 from stages.predict_sample.by_hand import Reader, open_reader
 from stages.running.params import parse
 from stages.running.process import InputError
@@ -47,6 +47,9 @@ def drawn(*numbers: int) -> Image.Image:
         pen.line([(x, 50), (x + 80, 50), (x + 30, 200)], "black", 16, "curve")
         pen.line([(x + 20, 120), (x + 70, 120)], "black", 14)
     return picture
+
+
+THREE = [drawn(100), drawn(100).rotate(8, fillcolor="white"), drawn(100).rotate(16, fillcolor="white")]
 
 
 def png(picture: Image.Image) -> bytes:
@@ -124,7 +127,7 @@ def test_the_page_asks_nobody_else_and_names_the_model(client: FlaskClient, read
 def test_a_digit_is_kept_as_a_picture_of_its_class(client: FlaskClient, tmp_path: Path) -> None:
     """As the network saw it, and once, however often."""
     (seven,) = client.post("/read", data=png(drawn(100))).get_json()["digits"]
-    kept = {client.post("/keep?class=7", data=seven["seen"]).get_json()["kept"] for _ in range(2)}
+    kept = {client.post(f"/keep?class=7&digit={seven['name']}").get_json()["kept"] for _ in range(2)}
     (path,) = (tmp_path / "extra/7").iterdir()
     assert kept == {str(path)} and path.suffix == ".png"
     with Image.open(path) as field:
@@ -134,27 +137,33 @@ def test_a_digit_is_kept_as_a_picture_of_its_class(client: FlaskClient, tmp_path
         assert (np.asarray(seen.convert("L")) == enlarged).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("seven", PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))).decode()),
-        ("..", PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))).decode()),
-        ("7", PNG + base64.b64encode(png(Image.new("L", (252, 252)))).decode()),
-        ("7", PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))[:60]).decode()),
-        ("7", PNG + base64.b64encode(png(Image.new("L", (28, 28)))).decode()),
-        ("7", PNG + base64.b64encode(b"no picture").decode()),
-        ("7", "no picture"),
-    ],
-)
-def test_nothing_else_is_kept(client: FlaskClient, tmp_path: Path, name: str, content: str) -> None:
-    answer = client.post(f"/keep?class={name}", data=content)
-    assert answer.status_code == 400 and "can be kept" in answer.get_json()["error"]
+def test_nothing_else_is_kept(client: FlaskClient, tmp_path: Path) -> None:
+    (seven,) = client.post("/read", data=png(drawn(100))).get_json()["digits"]
+    for name, digit in (
+        ("seven", seven["name"]),
+        ("..", seven["name"]),
+        ("", seven["name"]),
+        ("7", "other"),
+        ("7", ""),
+    ):
+        answer = client.post(f"/keep?class={name}&digit={digit}")
+        assert answer.status_code == 400 and "can be kept" in answer.get_json()["error"]
     assert not (tmp_path / "extra").exists()
+
+
+def test_the_latest_digits_alone_are_remembered(reader: Reader, tmp_path: Path) -> None:
+    with patch("stages.commands.draw.server.MOST_REMEMBERED", 2):
+        client = make_app(reader, [], TOKEN, "127.0.0.1", tmp_path).test_client()
+    client.get(f"/?token={TOKEN}")
+    names = [client.post("/read", data=png(picture)).get_json()["digits"][0]["name"] for picture in THREE]
+    assert len({*names}) == 3
+    assert [client.post(f"/keep?class=7&digit={name}").status_code for name in names] == [400, 200, 200]
 
 
 def test_a_folder_that_cannot_be_written_is_said(client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "extra").write_text("a file")
-    answer = client.post("/keep?class=7", data=PNG + base64.b64encode(png(Image.new("L", (252, 252), 9))).decode())
+    (seven,) = client.post("/read", data=png(drawn(100))).get_json()["digits"]
+    answer = client.post(f"/keep?class=7&digit={seven['name']}")
     assert answer.status_code == 507 and "ot a directory" in answer.get_json()["error"]
 
 

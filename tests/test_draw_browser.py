@@ -123,7 +123,7 @@ def test_a_digit_is_kept_with_the_class_that_was_chosen(page: Any, copied: Path)
     draw(page, TWO)
     expect_text(page, "#answer", "2")
     page.locator("figure select").select_option("3")
-    with page.expect_response("**/keep?class=3") as response:
+    with page.expect_response("**/keep?class=3&digit=*") as response:
         page.get_by_text("Keep as").click()
     kept = Path(response.value.json()["kept"])
     sync_api.expect(page.locator("figure .tools span")).to_have_text(

@@ -84,3 +84,9 @@ def test_the_noise_of_a_start_is_shown_if_the_process_does_not_survive(end: str,
         f"with startup_noise_held_back(): os.write(2, b'last words'); {end}"
     )
     assert ("last words" in run(code).stderr) == shown
+
+
+def test_tensorflow_starts_without_pyplot_which_can_be_imported_later() -> None:
+    later = "print('matplotlib' in sys.modules); import matplotlib.pyplot as pyplot; print(pyplot.__name__)"
+    ended = run(START + f"start_tensorflow('avx2', 'cpu'); {later}")
+    assert ended.stdout.split() == ["False", "matplotlib.pyplot"]

@@ -35,8 +35,12 @@ def start_tensorflow(instruction_set: str, device: str, join: Callable[[], None]
     else:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"  # TensorFlow says only at this level why it finds no GPU
     with startup_noise_held_back() if device == "cpu" else nullcontext():
+        # With it, Keras would import pyplot, for galleries: an eighth of the time.
+        is_held_back = sys.modules.setdefault("matplotlib", None) is None  # type: ignore[arg-type]
         import tensorflow as tf
 
+        if is_held_back:
+            del sys.modules["matplotlib"]
         # More threads inside an op would split its sums differently: weights would depend on the number of cores.
         # Parallelism comes from `stages.train.step`: ops of independent shards, side by side.
         tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -42,15 +42,15 @@ def predict_input(models: Path, data: Path, metrics: Path) -> None:
     Args:
         models: folder of the model. data: folder of the prepared test set. metrics: folder to write to.
     """
-    from stages.predict_sample.figure import draw_prediction
-    from stages.predict_sample.in_words import other_marks
     from stages.predict_sample.loading import start
-    from stages.predict_sample.sample import read_sample
-    from stages.running.outputs import replacing_all, write_json
 
     predict = start()
 
+    from stages.predict_sample.figure import draw_prediction
+    from stages.predict_sample.in_words import other_marks
     from stages.predict_sample.prediction import load_predictor
+    from stages.predict_sample.sample import read_sample
+    from stages.running.outputs import replacing_all, write_json
 
     source = Path(predict.input)
     predictor = load_predictor(models / MODEL, None if source.suffix == ".npy" else predict.preprocessing)

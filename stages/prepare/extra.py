@@ -37,8 +37,8 @@ def class_pictures(folder: Path) -> dict[str, list[Path]]:
     """
     found = defaultdict(list)
     places = list(walk(folder))
-    for link in (entry for place in places for entry in place.path.iterdir() if entry.is_symlink() and entry.is_dir()):
-        raise InputError(f"{link}: is a link to a folder, which DVC does not watch; must be the folder itself")
+    if links := [entry for place in places for entry in place.path.iterdir() if entry.is_symlink() and entry.is_dir()]:
+        raise InputError(f"{links[0]}: is a link to a folder, which DVC does not watch; must be the folder itself")
     for picture in (Path(picture) for place in places for picture in place.pictures):
         inside = picture.relative_to(folder).parts
         if len(inside) == 1:

@@ -10,19 +10,18 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from stages.commands.comparison.changes import MISSING, Changes, find_changes, read_packages, stale_stages
-from stages.commands.comparison.extra import grade_model
+from stages.commands.comparison.extra import fold, grade_base, same_validation_rows, take_apart
 from stages.commands.comparison.pairs import Comparison, compare
 from stages.commands.comparison.results import METRICS, read_results
 from stages.commands.comparison.revisions import WORKSPACE, Revision, head, uncommitted
 from stages.commands.comparison.showing import draw_galleries, fill_in
 from stages.report.figures import FIGURES
-from stages.running.params import PARAMS_FILE, flatten, load
+from stages.running.params import flatten
 from stages.running.process import InputError
 from stages.tables import CLASSES
 
 TRAINING, DATA, CLASSES_FILE = "metrics/train.json", "metrics/data.json", f"metrics/{CLASSES.file}"
 CLASS_COUNTS = ("train.classes.", "test.classes.")  # prefixes of counts; there may be thousands of these
-VALIDATION_ROWS = {"train.validation_split", "train.validation_rows"}  # parameters that select them
 OF_EXTRA = "Extra pictures, held back"
 MOST_ROWS = 60  # of a table
 PICTURES = {  # in the order of the page
@@ -75,8 +74,8 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
     comparison, no_comparison = _compare(base, now)
     changed = bool(stale or no_comparison or any(vars(changes).values()))
     galleries, no_galleries = _galleries(comparison) if comparison and changed else ({}, "")
-    (before, _), (after, extra) = (_apart(_numbers(revision, METRICS)) for revision in (base, now))
-    extra_before, no_extra = _grade_extra(base) if base and extra and not stale else ({}, "")
+    (before, _), (after, extra) = (take_apart(_numbers(revision, METRICS)) for revision in (base, now))
+    extra_before, no_extra = grade_base(base) if base and extra and not stale else ({}, "")
     counts = [
         row
         for row in _rows(_numbers(base, DATA), _numbers(now, DATA))
@@ -90,7 +89,7 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "stale": stale,
         "changed": changed,
         "changes": changes,
-        "files": _folded(changes.files),
+        "files": fold(changes.files),
         "comparison": comparison,
         "no_comparison": no_comparison,
         "galleries": galleries,
@@ -108,37 +107,6 @@ def _collect(base: Revision | None, missing: str) -> dict[str, Any]:
         "counts": counts[:MOST_ROWS],
         "packages": read_packages(now),
     }
-
-
-def same_validation_rows(changes: Changes) -> bool:
-    """Whether both models were validated on the same rows: pictures of `prepare.extra` alone may have come or gone."""
-    inputs = {stage.name: {*stage.inputs} for stage in changes.stages}
-    train, prepare = inputs.get("train", set()), inputs.get("prepare", set())
-    of_extra = {"prepare.extra", load(PARAMS_FILE)["prepare"].get("extra")}
-    return not train & VALIDATION_ROWS and ("data/prepared/train" not in train or prepare <= of_extra)
-
-
-def _folded(files: list[str]) -> list[str]:
-    """The files, with one line for all extra pictures."""
-    folder = Path(load(PARAMS_FILE)["prepare"].get("extra", "data/extra"))
-    extra = [file for file in files if Path(file).is_relative_to(folder)]
-    return [*(file for file in files if file not in extra), *([f"{folder}: {len(extra)} files"] if extra else [])]
-
-
-def _apart(metrics: Metrics) -> tuple[Metrics, Metrics]:
-    """The metrics of the test set, and those of extra pictures."""
-    extra = {name.removeprefix("extra."): value for name, value in metrics.items() if name.startswith("extra.")}
-    return {name: value for name, value in metrics.items() if not name.startswith("extra.")}, extra
-
-
-def _grade_extra(base: Revision) -> tuple[Metrics, str]:
-    """The metrics of the base's model on the extra pictures held back now, or why there are none."""
-    try:
-        return grade_model(base), ""
-    except InputError as error:
-        return {}, str(error)
-    except FileNotFoundError as error:
-        return {}, f"{error.filename} is not there; `dvc checkout` brings it"
 
 
 def _compare(base: Revision | None, now: Revision) -> tuple[Comparison | None, str]:

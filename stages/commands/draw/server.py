@@ -6,7 +6,8 @@ import io
 import logging
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
@@ -27,7 +28,7 @@ from stages.running.process import InputError, reason
 
 MOST_BYTES = 20 << 20  # of a picture
 TOO_LARGE = f"the picture has more than {MOST_BYTES >> 20} MB; make it smaller first"
-PNG = "data:image/png;base64,"
+MOST_REMEMBERED = 1000  # digits that the page has shown and may keep
 LARGEST = 256  # pixels of a side: what the network sees is shown averaged down to it
 
 
@@ -43,6 +44,13 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
     app = Flask(__name__, template_folder=str(Path(__file__).parent), static_folder=None)
     app.config |= {"TRUSTED_HOSTS": ["127.0.0.1", "localhost", host, f"[{host}]"], "MAX_CONTENT_LENGTH": MOST_BYTES}
     reading = Lock()  # one at a time is enough
+    shown: deque[tuple[str, Image.Image]] = deque(maxlen=MOST_REMEMBERED)  # what the network saw, by its hash
+
+    def remember(field: NDArray[np.float32]) -> str:
+        image = Image.fromarray(tile(field, 1, max(field.shape[:2]))).convert("L")
+        name = hashlib.md5(image.tobytes()).hexdigest()
+        shown.append((name, image))
+        return name
 
     @app.before_request
     def check() -> ResponseReturnValue | None:
@@ -76,6 +84,7 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
                 file.write(request.get_data())
                 file.flush()
                 sample, prediction = reader.read(Path(file.name))
+                names = [remember(field) for field in sample.fields]
         except InputError as error:
             return {"error": str(error).replace(file.name, "the picture")}, 400
         except OSError as error:
@@ -95,8 +104,9 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
                     "bars": list(zip(map(str, classes), _values(digit["probabilities"]), strict=True)),
                     "seen": _png(tile(field, 1, LARGEST)),
                     "shape": field.shape[:2],
+                    "name": name,
                 }
-                for digit, field in zip(digits, sample.fields, strict=True)
+                for digit, field, name in zip(digits, sample.fields, names, strict=True)
             ],
         }
 
@@ -105,12 +115,15 @@ def make_app(reader: Reader, facts: list[str], token: str, host: str, extra: Pat
         name = request.args.get("class", "")
         if name not in map(str, reader.predictor.classes) or name != Path(name).name or name.startswith("."):
             abort(400, "a digit can be kept as one of the model's classes, if a folder can be called so")
-        if (field := _field(request.get_data(), reader.predictor.field_shape)) is None:
-            abort(400, "only what the network sees can be kept")
-        path = extra / name / f"{hashlib.md5(field.tobytes()).hexdigest()}.png"
+        digit = request.args.get("digit", "")
+        with reading:
+            image = dict(shown).get(digit)
+        if image is None:
+            abort(400, "only a digit that was just read can be kept: draw it again")
+        path = extra / name / f"{digit}.png"
         try:
             with replacing(path) as partial:
-                field.save(partial, "PNG")
+                image.save(partial, "PNG")
         except OSError as error:
             return {"error": f"{path.parent}: {error.strerror}"}, 507
         except InputError as error:
@@ -140,23 +153,7 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     """A picture, uint8 (h, w, 3), as an address that holds it."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
-    return PNG + base64.b64encode(content.getvalue()).decode()
-
-
-def _field(content: bytes, shape: Sequence[int]) -> Image.Image | None:
-    """The field that an address of a picture, as `_png` makes it of a tile, shows; None if it shows none."""
-    rows, cols, _ = shape
-    times = LARGEST // max(rows, cols)  # by which `tile` enlarges it
-    try:
-        png = io.BytesIO(base64.b64decode(content.removeprefix(PNG.encode()), validate=True))
-    except ValueError:
-        return None
-    try:
-        image = Image.open(png, formats=["PNG"]).convert("L")
-    except Exception:  # a damaged PNG raises several types, SyntaxError among them
-        return None
-    field = image.resize((cols, rows), Image.Resampling.NEAREST)
-    return field if image.size == (cols * times, rows * times) and field.getbbox() else None
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def make_server(app: Callable[..., Any], host: str, port: int) -> BaseWSGIServer:
