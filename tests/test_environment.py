@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.project import ROOT
+from stages.running.environment import PINNED, PINNED_WITH_AVX2
+from tests.project import ROOT, Project
 
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian: qemu-user)")
 
@@ -90,3 +91,9 @@ def test_tensorflow_starts_without_pyplot_which_can_be_imported_later() -> None:
     later = "print('matplotlib' in sys.modules); import matplotlib.pyplot as pyplot; print(pyplot.__name__)"
     ended = run(START + f"start_tensorflow('avx2', 'cpu'); {later}")
     assert ended.stdout.split() == ["False", "matplotlib.pyplot"]
+
+
+def test_commands_that_tests_start_have_the_environment_of_a_users_shell() -> None:
+    """Else `make bench` would hold plain Keras to AVX2, too."""
+    pinned = {*PINNED, *PINNED_WITH_AVX2}
+    assert pinned & {*os.environ} and not pinned & {*Project(ROOT).command_env()}
