@@ -96,7 +96,7 @@ def test_mnist_images_saved_as_pictures_are_read_as_well_as_directly(tmp_path: P
     not (ROOT / "data/prepared/train/images.npy").exists(), reason="needs the prepared data: `dvc repro`"
 )
 def test_the_benchmark_trains_with_the_recipe_of_params_yaml() -> None:
-    command = [sys.executable, "-m", "tests.bench", "--epochs", "avx2"]
+    command = [sys.executable, "-m", "tests.bench", "--epochs", "data/prepared/train", "avx2"]
     run = subprocess.run(command, cwd=ROOT, input="\n", text=True, capture_output=True)
     assert re.search(r"^seconds [\d.]+$", run.stdout, re.MULTILINE), run.stderr
 
