@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from stages.commands.comparison.changes import MISSING, Changes, find_changes, read_packages, stale_stages
-from stages.commands.comparison.extra import fold, grade_base, same_validation_rows, take_apart
+from stages.commands.comparison.extra import Metrics, fold, grade_base, same_validation_rows, take_apart
 from stages.commands.comparison.pairs import Comparison, compare
 from stages.commands.comparison.results import METRICS, read_results
 from stages.commands.comparison.revisions import WORKSPACE, Revision, head, uncommitted
@@ -29,8 +29,6 @@ PICTURES = {  # in the order of the page
     "The data": "metrics/data.png",
     "One prediction": "metrics/prediction.png",
 }
-
-Metrics = dict[str, float]
 
 
 class Metric(NamedTuple):
